@@ -1,0 +1,1 @@
+from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer

@@ -1,0 +1,48 @@
+"""The one place that imports TensorFlow and tf_keras: switches oneDNN on, checks versions, hands both out."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+
+from tfnlp.errors import VersionError
+
+# TensorFlow leaves oneDNN off on processors without VNNI, where it is still 1.1 to 1.3 times faster. It reads the
+# variable when it is imported; a value that the user has set stays.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+_TENSORFLOW = ((2, 20), (2, 22))
+_TRANSFORMERS = ((4, 57), (5, 0))
+
+
+def _version(package: str) -> tuple[int, int]:
+    try:
+        major, minor = metadata.version(package).split(".")[:2]
+    except metadata.PackageNotFoundError:
+        raise VersionError(f"tfnlp needs the package {package!r}, which is not installed.") from None
+    return int(major), int(minor)
+
+
+def check_versions() -> None:
+    """Raise `VersionError` if TensorFlow, tf-keras or transformers is missing or of a version that can't work."""
+    tensorflow, tf_keras, transformers = map(_version, ("tensorflow", "tf_keras", "transformers"))
+    for name, found, (low, high) in (
+        ("tensorflow", tensorflow, _TENSORFLOW),
+        ("transformers", transformers, _TRANSFORMERS),
+    ):
+        if not low <= found < high:
+            wanted = f"{name}>={low[0]}.{low[1]},<{high[0]}.{high[1]}"
+            raise VersionError(f"tfnlp works with {wanted}; {found[0]}.{found[1]} is installed.")
+    if tf_keras != tensorflow:
+        raise VersionError(
+            f"tf-keras must have TensorFlow's minor version: tensorflow {tensorflow[0]}.{tensorflow[1]} needs "
+            f"tf-keras=={tensorflow[0]}.{tensorflow[1]}.*, and {tf_keras[0]}.{tf_keras[1]} is installed."
+        )
+
+
+check_versions()
+
+import tensorflow as tf  # noqa: E402
+import tf_keras as keras  # noqa: E402
+
+__all__ = ["keras", "tf"]

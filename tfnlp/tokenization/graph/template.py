@@ -1,0 +1,186 @@
+"""Rows from tokens: special tokens around one text or a pair, type ids, truncation, windows with stride."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tfnlp._backend import tf
+from tfnlp.errors import UnsupportedTokenizerError
+from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index
+
+Truncation = Literal["windows", "only_first", "only_second"]
+
+
+@dataclass(frozen=True)
+class Special:
+    """A special token of a template, and its type id."""
+
+    id: int
+    type_id: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """The place of a text in a template: 0 for the first, 1 for the second; and its type id."""
+
+    index: int
+    type_id: int
+
+
+Piece = Special | Text
+
+
+@dataclass(frozen=True)
+class Templates:
+    """What stands around one text and around a pair."""
+
+    single: tuple[Piece, ...]
+    pair: tuple[Piece, ...]
+
+
+def compile_templates(post_processor: dict[str, Any] | None) -> Templates:
+    """Compile the `post_processor` of a `tokenizer.json`.
+
+    Raises:
+        UnsupportedTokenizerError: for any but `TemplateProcessing` and `BertProcessing`.
+    """
+    if post_processor is None:
+        return Templates(single=(Text(0, 0),), pair=(Text(0, 0), Text(1, 1)))
+    kind = post_processor["type"]
+    if kind == "BertProcessing":
+        cls, sep = post_processor["cls"][1], post_processor["sep"][1]
+        single = (Special(cls, 0), Text(0, 0), Special(sep, 0))
+        return Templates(single=single, pair=(*single, Text(1, 1), Special(sep, 1)))
+    if kind == "TemplateProcessing":
+        ids = {name: token["ids"] for name, token in post_processor["special_tokens"].items()}
+        return Templates(
+            single=tuple(_pieces(post_processor["single"], ids)), pair=tuple(_pieces(post_processor["pair"], ids))
+        )
+    raise UnsupportedTokenizerError(f"The post-processor {kind!r} is not reproduced in the graph.")
+
+
+def _pieces(template: Sequence[dict[str, Any]], ids: dict[str, list[int]]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for piece in template:
+        if "Sequence" in piece:
+            pieces.append(Text("AB".index(piece["Sequence"]["id"]), piece["Sequence"]["type_id"]))
+        else:
+            token = piece["SpecialToken"]
+            pieces += [Special(token_id, token["type_id"]) for token_id in ids[token["id"]]]
+    return pieces
+
+
+@dataclass(frozen=True)
+class Slices:
+    """For each row, which of a text's tokens it holds.
+
+    Attributes:
+        record: the record of each row. Shape `(rows,)`, int32.
+        starts: the first token, for each text of the record. Shape `(rows,)` each, int32.
+        lengths: how many tokens, for each text of the record. Shape `(rows,)` each, int32.
+    """
+
+    record: tf.Tensor
+    starts: tuple[tf.Tensor, ...]
+    lengths: tuple[tf.Tensor, ...]
+
+
+def whole_texts(counts: Sequence[tf.Tensor]) -> Slices:
+    """One row a record, with all tokens of its texts. `counts`: of each text, shape `(records,)`, int32."""
+    return Slices(
+        tf.range(tf.size(counts[0])), tuple(exclusive_cumsum(count) for count in counts), tuple(counts)
+    )
+
+
+def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor) -> Slices:
+    """Rows that together hold every token of the moving text, neighbours sharing `stride` tokens, as the Rust tokenizer.
+
+    Args:
+        counts: the tokens of each text. Shape `(records,)`, int32.
+        moving: which text is cut into windows; the other stands whole in each of its record's rows.
+        budget: the tokens a row has room for, over all texts.
+        stride: the tokens of the moving text that two neighbouring windows share.
+    """
+    rooms = budget - sum((count for i, count in enumerate(counts) if i != moving), tf.zeros_like(counts[0]))
+    step = rooms - stride
+    narrow = tf.reduce_any((counts[moving] > rooms) & (step < 1))
+    with tf.control_dependencies(
+        [
+            tf.debugging.Assert(
+                ~narrow,
+                ["`max_length` leaves no room for a window: raise it, or lower `stride`. Tokens left for text:",
+                 tf.reduce_min(rooms), "stride:", stride],
+            )
+        ]
+    ):
+        step = tf.maximum(step, 1)
+    more = tf.maximum(counts[moving] - rooms, 0)
+    num_windows = 1 + (more + step - 1) // step
+    record = row_index(num_windows)
+    index = tf.range(tf.size(record)) - tf.gather(exclusive_cumsum(num_windows), record)
+    offset = index * tf.gather(step, record)
+    begins = [exclusive_cumsum(count) for count in counts]
+    starts, lengths = [], []
+    for i, (begin, count) in enumerate(zip(begins, counts, strict=True)):
+        shift = offset if i == moving else tf.zeros_like(offset)
+        starts.append(tf.gather(begin, record) + shift)
+        left = tf.gather(count, record) - shift
+        lengths.append(tf.minimum(left, tf.gather(rooms, record)) if i == moving else left)
+    return Slices(record, tuple(starts), tuple(lengths))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each position of each row comes from.
+
+    Attributes:
+        row_lengths: Shape `(rows,)`, int32.
+        source: an index into the pool: the tokens of the first texts, of the second texts, the special tokens.
+            Shape `(positions,)`, int32.
+        type_ids: Shape `(positions,)`, int32.
+        sequence_ids: 0 or 1 for a token of the first or second text, -1 for a special token. Shape `(positions,)`.
+    """
+
+    row_lengths: tf.Tensor
+    source: tf.Tensor
+    type_ids: tf.Tensor
+    sequence_ids: tf.Tensor
+
+
+def lay_out(template: Sequence[Piece], slices: Slices, num_tokens: Sequence[tf.Tensor]) -> Layout:
+    """Fill a template for each row: every piece is a slice of the pool, so a row is a few slices one after the other.
+
+    Args:
+        template: the pieces.
+        slices: the tokens of each row.
+        num_tokens: how many tokens the first texts have together, and the second ones.
+    """
+    pool = [0, *tf.unstack(tf.cumsum(tf.stack(list(num_tokens))), num=len(num_tokens))]
+    one = tf.ones_like(slices.record)
+    starts, lengths, special = [], [], 0
+    for piece in template:
+        if isinstance(piece, Text):
+            starts.append(pool[piece.index] + slices.starts[piece.index])
+            lengths.append(slices.lengths[piece.index])
+        else:
+            starts.append((pool[-1] + special) * one)
+            lengths.append(one)
+            special += 1
+    starts, lengths = tf.stack(starts, 1), tf.stack(lengths, 1)  # (rows, pieces)
+    flat = tf.reshape(lengths, [-1])
+    piece = row_index(flat) % len(template)
+    type_ids = [piece.type_id for piece in template]
+    sequence_ids = [piece.index if isinstance(piece, Text) else -1 for piece in template]
+    return Layout(
+        row_lengths=tf.reduce_sum(lengths, 1),
+        source=ranges(tf.reshape(starts, [-1]), flat),
+        type_ids=tf.gather(tf.constant(type_ids), piece),
+        sequence_ids=tf.gather(tf.constant(sequence_ids), piece),
+    )
+
+
+def special_ids(template: Sequence[Piece]) -> list[int]:
+    """Return the ids of a template's special tokens, in order."""
+    return [piece.id for piece in template if isinstance(piece, Special)]

@@ -1,0 +1,37 @@
+"""Loads the Hugging Face fast tokenizer of a checkpoint. With `checkpoints`, the only importer of transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfnlp.errors import CheckpointError, UnsupportedTokenizerError
+
+
+def load_fast_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
+    """Load the fast (Rust) tokenizer of a directory or Hub name, converting slow files where need be.
+
+    Args:
+        name_or_path: a directory or Hub name.
+        options: passed to `AutoTokenizer.from_pretrained`.
+
+    Raises:
+        CheckpointError: if there is no tokenizer there, or the Hub can't be reached.
+        UnsupportedTokenizerError: if the checkpoint's tokenizer exists in Python only.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(name_or_path), **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{name_or_path}: no tokenizer could be loaded from there: {error}\nA checkpoint's directory holds "
+            "`tokenizer.json`, or the vocabulary files of its model, beside `config.json`; a Hub name needs the "
+            "network, or an earlier download."
+        ) from error
+    if not tokenizer.is_fast:
+        raise UnsupportedTokenizerError(
+            f"{name_or_path}: {type(tokenizer).__name__} exists in Python only; tfnlp needs a fast (Rust) tokenizer, "
+            "which knows where in the text each token stands."
+        )
+    return tokenizer
