@@ -1,1 +1,73 @@
-from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
+"""tfnlp: from any Hugging Face checkpoint to a Keras model that is trained, asked and served on raw text.
+
+The names below are loaded on first use, so that `import tfnlp` takes no time.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "tfnlp.tasks.token_classifier": ("TokenClassifier",),
+    "tfnlp.tasks.loading": ("load",),
+    "tfnlp.tokenization.graph.graph_tokenizer": ("GraphTokenizer",),
+    "tfnlp.tokenization.tokenizer": ("Tokenizer",),
+    "tfnlp.data.readers": ("read_conll", "read_conllu", "read_jsonl", "read_records"),
+    "tfnlp.labels": ("LabelMap", "Span", "spans_to_tags", "tags_to_spans", "to_iob2"),
+    "tfnlp.outputs": ("Entities", "Entity", "Predictions", "Report", "Scores"),
+    "tfnlp.training.losses": ("TokenCrossEntropy",),
+    "tfnlp.training.metrics": ("tagging_report",),
+    "tfnlp.training.optimizer": ("AdamW", "LinearSchedule"),
+    "tfnlp.training.recipe": ("Recipe",),
+    "tfnlp.errors": (
+        "ArgumentError",
+        "CheckpointError",
+        "DataError",
+        "ExportError",
+        "LabelError",
+        "TfnlpError",
+        "UnsafeCheckpointError",
+        "UnsupportedModelError",
+        "UnsupportedTokenizerError",
+        "VersionError",
+    ),
+    "tfnlp.checkpoints.heads": (
+        "TFAutoModel",
+        "TFAutoModelForAudioClassification",
+        "TFAutoModelForCausalLM",
+        "TFAutoModelForDocumentQuestionAnswering",
+        "TFAutoModelForImageClassification",
+        "TFAutoModelForMaskGeneration",
+        "TFAutoModelForMaskedImageModeling",
+        "TFAutoModelForMaskedLM",
+        "TFAutoModelForMultipleChoice",
+        "TFAutoModelForNextSentencePrediction",
+        "TFAutoModelForPreTraining",
+        "TFAutoModelForQuestionAnswering",
+        "TFAutoModelForSemanticSegmentation",
+        "TFAutoModelForSeq2SeqLM",
+        "TFAutoModelForSequenceClassification",
+        "TFAutoModelForSpeechSeq2Seq",
+        "TFAutoModelForTableQuestionAnswering",
+        "TFAutoModelForTextEncoding",
+        "TFAutoModelForTokenClassification",
+        "TFAutoModelForVision2Seq",
+        "TFAutoModelForZeroShotImageClassification",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tfnlp' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

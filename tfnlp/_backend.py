@@ -42,7 +42,7 @@ def check_versions() -> None:
 
 check_versions()
 
-import tensorflow as tf  # noqa: E402
-import tf_keras as keras  # noqa: E402
+import tensorflow as tf
+import tf_keras as keras
 
 __all__ = ["keras", "tf"]

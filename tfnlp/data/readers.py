@@ -9,7 +9,7 @@ import lzma
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import are_tags, to_iob2
@@ -171,6 +171,24 @@ def read_records(path: str | Path, *, format: str | None = None, **options: Any)
     return readers[name](path, **options)
 
 
+def read_lines(source: str | Path | BinaryIO, *, name: str | None = None) -> Iterator[str]:
+    """Yield the lines of a text file, or of a binary stream, one by one.
+
+    Args:
+        source: the file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
+        name: what to call a stream in messages.
+
+    Raises:
+        DataError: if the file is missing, is not UTF-8, or has no line.
+    """
+    lines = _lines(_existing(source)) if isinstance(source, (str, Path)) else _decoded(source, name or "the stream")
+    number = 0
+    for number, line in lines:
+        yield line
+    if not number:
+        raise DataError(f"{name or source}: the file is empty.")
+
+
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
@@ -181,15 +199,19 @@ def _existing(path: str | Path) -> Path:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     opener = _OPENERS.get(path.suffix.lower(), open)
     with opener(path, "rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: byte 0x{raw[error.start]:02x} at position {error.start} is not UTF-8. "
-                    "Convert the file to UTF-8."
-                ) from error
-            yield number, line.rstrip("\r\n")
+        yield from _decoded(file, str(path))
+
+
+def _decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
+    for number, raw in enumerate(file, start=1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}:{number}: byte 0x{raw[error.start]:02x} at position {error.start} is not UTF-8. "
+                "Convert the file to UTF-8."
+            ) from error
+        yield number, line.rstrip("\r\n")
 
 
 def _sentences(

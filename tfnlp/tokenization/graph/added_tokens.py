@@ -83,9 +83,7 @@ def replace_added_tokens(
         The new code points and, for each, the start and end of what it stands for, as indices into `code_points`;
         all of shape `(new characters,)`, int32.
     """
-    may_begin = tf.reduce_any(
-        tf.equal(code_points[:, None], added.first_code_points), axis=1
-    )
+    may_begin = tf.reduce_any(tf.equal(code_points[:, None], added.first_code_points), axis=1)
     positions = tf.range(tf.size(code_points))
 
     def unchanged() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -132,7 +130,12 @@ def _leftmost(starts: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
 
 
 def _stripped(
-    added: AddedTokens, code_points: tf.Tensor, segment: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, tokens: tf.Tensor
+    added: AddedTokens,
+    code_points: tf.Tensor,
+    segment: tf.Tensor,
+    starts: tf.Tensor,
+    ends: tf.Tensor,
+    tokens: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Widen matches over the white space beside them, where the token says so."""
     if not (any(added.strips_left) or any(added.strips_right)):
@@ -144,13 +147,15 @@ def _stripped(
     )
     space_ends = tf.searchsorted(stretch, stretch, side="right")
     before = tf.maximum(starts - 1, 0)
-    touches_left = (starts > 0) & tf.gather(is_space, before) & tf.equal(
-        tf.gather(segment, before), tf.gather(segment, starts)
+    touches_left = (
+        (starts > 0) & tf.gather(is_space, before) & tf.equal(tf.gather(segment, before), tf.gather(segment, starts))
     )
     left = tf.where(touches_left & tf.gather(added.strips_left, tokens), tf.gather(space_starts, before), starts)
     after = tf.minimum(ends, tf.size(code_points) - 1)
-    touches_right = (ends < tf.size(code_points)) & tf.gather(is_space, after) & tf.equal(
-        tf.gather(segment, after), tf.gather(segment, starts)
+    touches_right = (
+        (ends < tf.size(code_points))
+        & tf.gather(is_space, after)
+        & tf.equal(tf.gather(segment, after), tf.gather(segment, starts))
     )
     right = tf.where(touches_right & tf.gather(added.strips_right, tokens), tf.gather(space_ends, after), ends)
     previous = tf.concat([tf.zeros_like(right[:1]), right[:-1]], 0)

@@ -130,14 +130,18 @@ def _lowered(runs: probing.Runs, lowered: probing.Runs, is_mark: np.ndarray) -> 
     points = np.flatnonzero(runs.lengths)
     lengths = runs.lengths[points]
     owner = np.repeat(points, lengths)
-    values = runs.values[np.repeat(runs.starts[points] - (np.cumsum(lengths) - lengths), lengths) + np.arange(len(owner))]
+    values = runs.values[
+        np.repeat(runs.starts[points] - (np.cumsum(lengths) - lengths), lengths) + np.arange(len(owner))
+    ]
     changes = ~is_mark[values]
     sizes = np.where(changes, lowered.lengths[values], 1)
     begins = np.cumsum(sizes) - sizes
     inner = np.arange(sizes.sum()) - np.repeat(begins, sizes)
     start = np.repeat(lowered.starts[values], sizes)
     repeated = np.repeat(values, sizes)
-    final = np.where(np.repeat(changes, sizes), lowered.values[np.minimum(start + inner, len(lowered.values) - 1)], repeated)
+    final = np.where(
+        np.repeat(changes, sizes), lowered.values[np.minimum(start + inner, len(lowered.values) - 1)], repeated
+    )
     new_lengths = np.zeros(NUM_CODE_POINTS, np.int64)
     np.add.at(new_lengths, owner, sizes)
     return probing.Runs(np.cumsum(new_lengths) - new_lengths, new_lengths, final.astype(np.int32))
@@ -187,6 +191,7 @@ def look_up(characters: Characters, code_points: tf.Tensor) -> tuple[tf.Tensor, 
     entry = tf.gather(characters.entries, tf.bitwise.left_shift(page, _PAGE_BITS) + low)
     starts = tf.bitwise.right_shift(entry, _LENGTH_BITS)
     lengths = tf.bitwise.bitwise_and(entry, (1 << _LENGTH_BITS) - 1)
+
     def one_each() -> tuple[tf.Tensor, tf.Tensor]:
         return starts, tf.range(tf.size(starts))  # the run of one symbol begins at that very index
 
@@ -264,5 +269,3 @@ def split_words(
     starts = tf.cast(tf.where(begins)[:, 0], tf.int32)
     lengths = tf.concat([starts[1:], tf.shape(kept)], 0)[: tf.size(starts)] - starts
     return tf.gather(symbols, kept), tf.gather(source, kept), starts, lengths
-
-

@@ -121,22 +121,14 @@ class GraphTokenizer(tf.Module):
             ArgumentError: if `max_length` leaves no room for text beside special tokens and `stride`.
         """
         batches = [_to_strings(batch) for batch in (texts, text_pairs) if batch is not None]
-        self._check_lengths(max_length, stride, len(batches) == 2, add_special_tokens)
+        if max_length is not None:
+            pieces = self._template(pair=len(batches) == 2, add_special_tokens=add_special_tokens)
+            template.check_window(max_length, stride, len(template.special_ids(pieces)))
         is_split = tuple(isinstance(batch, tf.RaggedTensor) for batch in batches)
         key = (is_split, max_length is not None, add_special_tokens)
         if key not in self._functions:
             self._functions[key] = self._build_function(*key)
         return self._functions[key](batches, max_length or 0, stride)
-
-    def _check_lengths(self, max_length: int | None, stride: int, pair: bool, add_special_tokens: bool) -> None:
-        if max_length is None:
-            return
-        room = max_length - len(template.special_ids(self._template(pair=pair, add_special_tokens=add_special_tokens)))
-        if not 0 <= stride < room:
-            raise ArgumentError(
-                f"`max_length={max_length}` has room for {room} tokens of text beside the special tokens; `stride` "
-                f"must be in [0, {room}), and is {stride}."
-            )
 
     def _template(self, *, pair: bool, add_special_tokens: bool) -> tuple[template.Piece, ...]:
         pieces = self._program.templates.pair if pair else self._program.templates.single
@@ -151,7 +143,7 @@ class GraphTokenizer(tf.Module):
         number = tf.TensorSpec([], tf.int32)
         pieces = self._template(pair=len(is_split) == 2, add_special_tokens=add_special_tokens)
 
-        @tf.function(input_signature=[signature, number, number])
+        @tf.function(input_signature=[signature, number, number], autograph=False)
         def tokenize(batches: list[Any], max_length: tf.Tensor, stride: tf.Tensor) -> dict[str, tf.Tensor]:
             tokens = [self._tokenize(batch) for batch in batches]
             counts = [found.counts for found in tokens]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tfnlp._backend import tf
-from tfnlp.errors import UnsupportedTokenizerError
+from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index
 
 Truncation = Literal["windows", "only_first", "only_second"]
@@ -89,9 +89,7 @@ class Slices:
 
 def whole_texts(counts: Sequence[tf.Tensor]) -> Slices:
     """One row a record, with all tokens of its texts. `counts`: of each text, shape `(records,)`, int32."""
-    return Slices(
-        tf.range(tf.size(counts[0])), tuple(exclusive_cumsum(count) for count in counts), tuple(counts)
-    )
+    return Slices(tf.range(tf.size(counts[0])), tuple(exclusive_cumsum(count) for count in counts), tuple(counts))
 
 
 def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor) -> Slices:
@@ -110,8 +108,12 @@ def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride:
         [
             tf.debugging.Assert(
                 ~narrow,
-                ["`max_length` leaves no room for a window: raise it, or lower `stride`. Tokens left for text:",
-                 tf.reduce_min(rooms), "stride:", stride],
+                [
+                    "`max_length` leaves no room for a window: raise it, or lower `stride`. Tokens left for text:",
+                    tf.reduce_min(rooms),
+                    "stride:",
+                    stride,
+                ],
             )
         ]
     ):
@@ -179,6 +181,16 @@ def lay_out(template: Sequence[Piece], slices: Slices, num_tokens: Sequence[tf.T
         type_ids=tf.gather(tf.constant(type_ids), piece),
         sequence_ids=tf.gather(tf.constant(sequence_ids), piece),
     )
+
+
+def check_window(max_length: int, stride: int, num_special: int) -> None:
+    """Raise `ArgumentError` if rows of `max_length` have no room for new text beside special tokens and `stride`."""
+    room = max_length - num_special
+    if not 0 <= stride < room:
+        raise ArgumentError(
+            f"`max_length={max_length}` has room for {room} tokens of text beside the special tokens; `stride` must "
+            f"be in [0, {room}), and is {stride}."
+        )
 
 
 def special_ids(template: Sequence[Piece]) -> list[int]:

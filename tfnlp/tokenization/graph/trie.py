@@ -100,9 +100,7 @@ def _first_fit(free: np.ndarray, codes: np.ndarray, first_slot: int) -> int:
         start += step
 
 
-def _tables(
-    slots: np.ndarray, bases: np.ndarray, parents: np.ndarray, values: np.ndarray, num_codes: int
-) -> Trie:
+def _tables(slots: np.ndarray, bases: np.ndarray, parents: np.ndarray, values: np.ndarray, num_codes: int) -> Trie:
     size = int(max(slots.max(), bases.max())) + num_codes + 1  # any base plus any code is a slot
     base, check, value = np.zeros(size, np.int32), np.full(size, -1, np.int32), np.full(size, NO_VALUE, np.int32)
     base[slots] = bases
@@ -126,6 +124,7 @@ def longest_matches(
     Returns:
         The lengths (0 where no key matches) and values (-1) of the matches, each of shape `(starts,)`, int32.
     """
+
     def step(
         depth: tf.Tensor, node: tf.Tensor, active: tf.Tensor, lengths: tf.Tensor, values: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:

@@ -1,0 +1,1 @@
+"""Checkpoints in and out: heads, weight files, upstream's faults."""

@@ -1,0 +1,210 @@
+"""`TFAutoModelFor*` whose `from_pretrained` really loads: every weight format, no PyTorch, nothing unpickled.
+
+One mechanism serves all auto classes; the networks are those of transformers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfnlp._backend import keras
+from tfnlp.checkpoints.upstream import prepare_config
+from tfnlp.checkpoints.weights import (
+    WEIGHT_FILES,
+    LoadingReport,
+    SafetensorsFile,
+    assign_weights,
+    head_variables,
+    initialise,
+    open_weights,
+    shard_names,
+    variables_named,
+)
+from tfnlp.errors import CheckpointError, UnsupportedModelError, did_you_mean
+
+logger = logging.getLogger(__name__)
+
+# What says where a file is to be found, and not what is in it.
+_LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+
+
+@dataclass(frozen=True)
+class AutoHead:
+    """One of transformers' auto classes: a checkpoint's architecture decides which network is built.
+
+    Attributes:
+        name: the auto class (`TFAutoModelForTokenClassification`).
+    """
+
+    name: str
+
+    def from_pretrained(
+        self,
+        name_or_path: str | Path,
+        *,
+        config: Any = None,
+        output_loading_info: bool = False,
+        fresh_head: bool = False,
+        seed: int = 0,
+        **options: Any,
+    ) -> Any:
+        """Build the head of a checkpoint and load its weights.
+
+        Args:
+            name_or_path: a directory or a Hub name.
+            config: a configuration to use instead of the checkpoint's.
+            output_loading_info: also return the `LoadingReport`.
+            fresh_head: initialise the task's layers anew, though the checkpoint has them: for other labels.
+            seed: of weights that are initialised anew.
+            options: where to look (`revision`, `cache_dir`, `token`, `local_files_only` ...); all others change the
+                configuration (`num_labels`, `output_hidden_states`, `id2label` ...).
+
+        Returns:
+            The Hugging Face TensorFlow head, a `tf_keras` model; with `output_loading_info`, the head and the report.
+
+        Raises:
+            CheckpointError: if the checkpoint is missing, incomplete or damaged.
+            UnsupportedModelError: if the architecture has no such head.
+        """
+        location = {key: options.pop(key) for key in _LOCATION if key in options}
+        if config is None:
+            config = load_config(name_or_path, **location, **options)
+        elif options:
+            raise TypeError(f"with `config=`, change the configuration itself; got {sorted(options)} as well")
+        model = self.from_config(config)
+        model.build_in_name_scope()
+        report = load_weights(model, name_or_path, **location)
+        fresh = head_variables(model) if fresh_head else variables_named(model, report.fresh)
+        initialise(fresh, seed, scale=getattr(config, "initializer_range", 0.02))
+        if fresh_head:
+            logger.warning("%s: new labels; its head is initialised anew", type(model).__name__)
+        report.log(str(name_or_path), type(model).__name__)
+        model.config.name_or_path = str(name_or_path)
+        return (model, report) if output_loading_info else model
+
+    def from_config(self, config: Any) -> Any:
+        """Build the head of a configuration, its weights initialised anew.
+
+        Raises:
+            UnsupportedModelError: if the architecture has no such head.
+        """
+        head = self._head_class(config)
+        prepare_config(config, head.__name__)
+        return head(config)
+
+    def _head_class(self, config: Any) -> Any:
+        import transformers
+
+        mapping = getattr(transformers, self.name)._model_mapping
+        if type(config) not in mapping:
+            known = sorted({found.model_type for found in mapping.keys()})
+            raise UnsupportedModelError(
+                f"transformers has no {self.name} for the architecture {config.model_type!r}."
+                f"{did_you_mean(config.model_type, known)} It has one for {', '.join(known)}."
+            )
+        head = mapping[type(config)]
+        return head[0] if isinstance(head, tuple) else head
+
+
+def load_config(name_or_path: str | Path, **options: Any) -> Any:
+    """Load the configuration of a directory or Hub name.
+
+    Raises:
+        CheckpointError: if there is none, or the Hub can't be reached.
+    """
+    from transformers import AutoConfig
+
+    path = str(name_or_path)
+    if os.path.isdir(path) and not os.path.isfile(os.path.join(path, options.get("subfolder", ""), "config.json")):
+        raise CheckpointError(
+            f"{path}: this directory is no checkpoint: it has no `config.json`. A checkpoint holds `config.json`, "
+            f"weights ({', '.join(name for name in WEIGHT_FILES if 'index' not in name)}) and a tokenizer."
+        )
+    try:
+        return AutoConfig.from_pretrained(path, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_found(path, error) from error
+
+
+def load_weights(model: keras.Model, name_or_path: str | Path, **location: Any) -> LoadingReport:
+    """Load a checkpoint's weights into a built head, from the first of `WEIGHT_FILES` that there is."""
+    for name in WEIGHT_FILES:
+        found = _find(name_or_path, name, **location)
+        if found is not None:
+            break
+    else:
+        raise CheckpointError(
+            f"{name_or_path}: there are no weights: none of {', '.join(WEIGHT_FILES)} was found. A Flax or "
+            "TensorFlow 1 checkpoint must be converted first."
+        )
+    files = [found]
+    if name.endswith(".index.json"):
+        files = [_required(name_or_path, shard, **location) for shard in shard_names(found)]
+    if "tf_model.h5" in name or _is_tensorflow_layout(files[0]):
+        return _load_tensorflow_layout(model, files)
+    return assign_weights(model, open_weights(files))
+
+
+def _is_tensorflow_layout(file: str) -> bool:
+    return file.endswith(".safetensors") and SafetensorsFile(file).written_by == "tf"
+
+
+def _load_tensorflow_layout(model: keras.Model, files: list[str]) -> LoadingReport:
+    """Load files that TensorFlow wrote, which transformers still reads well."""
+    from transformers import modeling_tf_utils
+
+    try:
+        if len(files) == 1:
+            found = modeling_tf_utils.load_tf_weights(model, files[0], ignore_mismatched_sizes=True)
+        elif files[0].endswith(".safetensors"):
+            found = modeling_tf_utils.load_tf_sharded_weights_from_safetensors(
+                model, files, ignore_mismatched_sizes=True
+            )
+        else:
+            found = modeling_tf_utils.load_tf_sharded_weights(model, files, ignore_mismatched_sizes=True)
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{files[0]}: the file is damaged or incomplete: {error}. Download it again.") from error
+    missing, unused, mismatched = found
+    # These names are of layers. Those of dropout layers, which have no weights, count all models ever built.
+    return LoadingReport(
+        missing=tuple(sorted(name for name in missing if not name.startswith("dropout"))),
+        unused=tuple(sorted(name for name in unused if not name.startswith("dropout"))),
+        mismatched=tuple((name, tuple(there), tuple(here)) for name, there, here in mismatched),
+    )
+
+
+def _find(name_or_path: str | Path, file: str, **location: Any) -> str | None:
+    from transformers.utils.hub import cached_file
+
+    try:
+        return cached_file(str(name_or_path), file, _raise_exceptions_for_missing_entries=False, **location)
+    except OSError as error:
+        raise _not_found(str(name_or_path), error) from error
+
+
+def _required(name_or_path: str | Path, file: str, **location: Any) -> str:
+    found = _find(name_or_path, file, **location)
+    if found is None:
+        raise CheckpointError(f"{name_or_path}: the shard {file!r}, which the index names, is missing. Download it.")
+    return found
+
+
+def _not_found(name_or_path: str, error: Exception) -> CheckpointError:
+    if os.path.isdir(name_or_path):
+        return CheckpointError(f"{name_or_path}: the checkpoint can't be read: {error}")
+    return CheckpointError(
+        f"{name_or_path}: neither a directory nor a checkpoint that can be had from the Hub: {error}\nCheck the "
+        "spelling. Without network, download the checkpoint on another machine (`hf download NAME --local-dir DIR`) "
+        "and pass the directory."
+    )
+
+
+def __getattr__(name: str) -> AutoHead:
+    """Make the auto class of this name; which there are is listed in `tfnlp`'s public names."""
+    if name.startswith("TFAutoModel"):
+        return AutoHead(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,47 @@
+"""Faults of transformers 4.57's TensorFlow heads, each repaired here, or refused with the reason.
+
+Seen in 4.57.6, the last release with these heads, so none of this can go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfnlp.errors import UnsupportedModelError
+
+
+def prepare_config(config: Any, head: str) -> None:
+    """Give a configuration what the head will look for; raise where a head is known to give wrong numbers.
+
+    Args:
+        config: a Hugging Face configuration; changed in place.
+        head: the head's class name, `TFBertForTokenClassification`.
+
+    Raises:
+        UnsupportedModelError: for Longformer's multiple choice.
+    """
+    if head.startswith("TFElectraForSequenceClassification") and config.classifier_dropout is not None:
+        # TFElectraClassificationHead reads `classifier_dropout` by this misspelt name.
+        config.classifhidden_dropout_probier_dropout = config.classifier_dropout
+    if head in ("TFFlaubertForMultipleChoice", "TFXLMForMultipleChoice") and not hasattr(config, "initializer_range"):
+        config.initializer_range = config.init_std
+    if head == "TFLongformerForMultipleChoice":
+        raise UnsupportedModelError(
+            "TFLongformerForMultipleChoice gives other numbers than its PyTorch twin (by 4e-3 in transformers 4.57.6): "
+            "use another architecture for multiple choice."
+        )
+
+
+def pytorch_aliases(config: Any, name: str) -> tuple[str, ...]:
+    """Return the names that PyTorch gives a weight, the one to save under first."""
+    if config.model_type == "deberta-v2" and ("pos_proj" in name or "pos_q_proj" in name):
+        # The TensorFlow head kept DeBERTa 1's names for the projections that `share_att_key=False` adds.
+        return name.replace("pos_q_proj", "pos_query_proj").replace("pos_proj", "pos_key_proj"), name
+    return (name,)
+
+
+def pytorch_layout(name: str, array: Any) -> Any:
+    """Return a weight's array, to be saved under this name, in the shape that PyTorch gives it."""
+    if name.endswith("key_conv_attn_layer.bias"):  # ConvBERT's separable convolution has it as a column
+        return array.reshape(-1, 1)
+    return array

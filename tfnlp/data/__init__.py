@@ -1,0 +1,1 @@
+"""From files, lists and tables to records, and from rows to batches."""

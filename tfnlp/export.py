@@ -1,0 +1,79 @@
+"""SavedModels for TensorFlow Serving: strings in, answers out. Written, loaded again, and compared with `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfnlp._backend import tf
+from tfnlp.errors import ExportError
+from tfnlp.tasks.base import TaskModel, written_whole
+
+# Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
+_SAMPLES = (
+    "Ada Lovelace worked with Charles Babbage in London, and died there in 1852.",
+    "Zürich's café “Odéon” – 北京 and İstanbul — naïve e\u0301, ﬁne 👩‍🚀! [MASK]",
+    "",
+    "   ",
+)
+SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+
+
+class _Servable(tf.Module):
+    """Holds the functions to export, and the variables they read: not the Keras model, whose own traces are many."""
+
+    def __init__(self, variables: Sequence[tf.Variable]) -> None:
+        super().__init__()
+        self.weights = list(variables)
+
+
+def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
+    """Write a SavedModel, load it again, and compare its answers with `predict`.
+
+    Signatures: `serving_default` takes `text`, string of shape `(batch,)`, and gives the task's answers; `logits`
+    takes `input_ids`, `attention_mask` (and `token_type_ids`), int32 of shape `(batch, length)`, and gives `logits`.
+    Only core TensorFlow ops are used.
+
+    Args:
+        task: a trained task.
+        directory: where to write; for TensorFlow Serving its name is the version number, as in `models/ner/1`.
+        samples: texts of your own to compare, beside a few that are built in.
+
+    Raises:
+        ExportError: if an answer differs; nothing is left in the directory then.
+        UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
+    """
+    texts = [*samples, *_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
+    with written_whole(directory) as target:
+        write_saved_model(task, target)
+        differences = task.compare_answers(texts, ask(target, texts))
+        if differences:
+            raise ExportError(
+                f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
+                + "\n".join(differences)
+            )
+
+
+def write_saved_model(task: TaskModel, directory: str | Path) -> None:
+    """Write the SavedModel, uncompared."""
+    servable = _Servable(task.model.variables)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return task.serving_outputs(text)
+
+    names = task.tokenizer.input_names
+    specs = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
+    logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(**specs)
+    servable.serve, servable.logits = serve, logits
+    tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits})
+
+
+def ask(directory: str | Path, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Load a SavedModel and return its answers for texts."""
+    loaded: Any = tf.saved_model.load(str(directory))
+    found = loaded.signatures[SIGNATURE](text=tf.constant(list(texts)))
+    return {name: value.numpy() for name, value in found.items()}

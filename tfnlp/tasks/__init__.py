@@ -1,0 +1,1 @@
+"""The tasks: one class, in one file, each."""

@@ -1,0 +1,400 @@
+"""`TaskModel`: what every task shares. It has a `keras.Model`; it is none, and overrides nothing of Keras."""
+
+from __future__ import annotations
+
+import abc
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.checkpoints.heads import AutoHead, load_config
+from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
+from tfnlp.data import pipeline
+from tfnlp.data.pipeline import RowChunk, RowSource
+from tfnlp.data.sources import Source, as_source
+from tfnlp.errors import ArgumentError, CheckpointError, LabelError
+from tfnlp.labels import LabelMap
+from tfnlp.outputs import Report
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.callbacks import EpochReport
+from tfnlp.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "tfnlp.json"
+TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
+Self = TypeVar("Self", bound="TaskModel")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a task remembers beside the network: its part of `tfnlp.json`.
+
+    Attributes:
+        max_length: the most tokens in a row; longer texts become windows.
+        stride: how many tokens of the text two neighbouring windows share.
+    """
+
+    max_length: int
+    stride: int
+
+
+class TaskModel(abc.ABC):
+    """A Hugging Face head as a Keras model, with everything around it: from raw text to answers.
+
+    Attributes:
+        config: the Hugging Face configuration.
+        tokenizer: the checkpoint's tokenizer.
+        settings: what is kept beside the network.
+    """
+
+    auto_class: ClassVar[str]
+    settings_class: ClassVar[type[Settings]]
+
+    def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
+        """Make the task; `from_pretrained`, `from_config` and `tfnlp.load` are the ways to call this.
+
+        Args:
+            source: the checkpoint to read weights from; None: they are initialised anew.
+            config: the Hugging Face configuration.
+            tokenizer: the checkpoint's tokenizer.
+            settings: of the task.
+        """
+        self.config = config
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self._source = source
+        self._seed = 0
+        self._fresh_head = False
+        self._location: dict[str, Any] = {}
+
+    # What a task defines
+
+    @property
+    @abc.abstractmethod
+    def labels(self) -> LabelMap | None:
+        """The labels, or None while they are unknown."""
+
+    @abc.abstractmethod
+    def learn_labels(self, records: Source) -> None:
+        """Take the labels from training data."""
+
+    @abc.abstractmethod
+    def encode(self, records: Source) -> Iterator[RowChunk]:
+        """Yield labelled rows: the network's inputs, and `labels`."""
+
+    @abc.abstractmethod
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the loss of each output of the network."""
+
+    @abc.abstractmethod
+    def evaluate(self, records: Any) -> Report:
+        """Compare the answers for records with their labels."""
+
+    @abc.abstractmethod
+    def predict(self, texts: Any) -> Any:
+        """Answer for texts."""
+
+    @abc.abstractmethod
+    def serving_outputs(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answer in the graph: strings of shape `(batch,)` to the exported signature's tensors."""
+
+    @abc.abstractmethod
+    def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
+
+    # Making one
+
+    @classmethod
+    def from_pretrained(cls: type[Self], name_or_path: str | Path, *, seed: int = 0, **options: Any) -> Self:
+        """Make the task from a checkpoint.
+
+        Args:
+            name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
+            seed: of weights that the checkpoint lacks, as a new task's head.
+            options: fields of the task's settings (`max_length`, `stride` ...) and the task's own options; where to
+                look (`revision`, `token`, `cache_dir` ...).
+
+        Raises:
+            CheckpointError: if the checkpoint is missing, incomplete or damaged.
+            UnsupportedTokenizerError: if its tokenizer exists in Python only.
+        """
+        hub = {
+            key: options.pop(key) for key in ("revision", "token", "cache_dir", "local_files_only") if key in options
+        }
+        config = load_config(name_or_path, **hub)
+        tokenizer = Tokenizer.from_pretrained(name_or_path, **hub)
+        saved = _saved_settings(name_or_path, cls.__name__)
+        task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
+        task._seed, task._location = seed, hub
+        return task
+
+    @classmethod
+    def from_config(cls: type[Self], config: Any, tokenizer: Any, **options: Any) -> Self:
+        """Make the task with weights initialised anew.
+
+        Args:
+            config: a Hugging Face configuration.
+            tokenizer: a Hugging Face fast tokenizer.
+            options: as in `from_pretrained`.
+        """
+        return cls._make(None, config, Tokenizer(tokenizer), options)
+
+    @classmethod
+    def _make(cls: type[Self], source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> Self:
+        limit = position_limit(config, tokenizer)
+        max_length = options.pop("max_length", None) or min(limit, 512)
+        if not 0 < max_length <= limit:
+            raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
+        options.setdefault("stride", max_length // 4)
+        labels = options.pop("labels", None)
+        task = cls(source, config, tokenizer, cls.settings_class(max_length=max_length, **options))
+        tokenizer.check_window(max_length, task.settings.stride)
+        if labels is not None:
+            task.set_labels(labels)
+        return task
+
+    def set_labels(self, names: Sequence[str]) -> None:
+        """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
+
+        Raises:
+            LabelError: if the network is already built with others.
+        """
+        labels, own = LabelMap(tuple(names)), self.labels
+        if own is not None and set(own.names) == set(labels.names):
+            return  # the checkpoint's order stays: its weights are in that order
+        if "model" in self.__dict__:
+            raise LabelError(f"the network is already built for the labels {list(own.names) if own else None}.")
+        self._fresh_head = own is not None
+        self.config.id2label = dict(enumerate(labels.names))
+        self.config.label2id = dict(labels.ids)
+
+    # The network
+
+    @cached_property
+    def head(self) -> Any:
+        """The Hugging Face TensorFlow head."""
+        if self.labels is None:
+            raise LabelError(
+                "the labels are not known yet. Pass `labels=[...]` to `from_pretrained`, or call `fit`, which takes "
+                "them from the training data."
+            )
+        if self._source is None:
+            head = AutoHead(self.auto_class).from_config(self.config)
+            head.build_in_name_scope()
+            return head
+        return AutoHead(self.auto_class).from_pretrained(
+            self._source, config=self.config, seed=self._seed, fresh_head=self._fresh_head, **self._location
+        )
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
+        names = self.tokenizer.input_names
+        inputs = {name: keras.Input([None], dtype=tf.int32, name=name) for name in names}
+        outputs = self.head(inputs)
+        return keras.Model(inputs, {"logits": outputs.logits}, name=type(self).__name__.lower())
+
+    @cached_property
+    def forward(self) -> Callable[..., dict[str, tf.Tensor]]:
+        """The network as one graph for batches of every size: features in, `{"logits": ...}` out."""
+        names = self.tokenizer.input_names
+        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
+        model = self.model
+
+        @tf.function(input_signature=[signature], autograph=False)
+        def forward(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return model(features, training=False)
+
+        return forward
+
+    def row_outputs(self, encoded: Encoded) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Run the network over rows, in batches of like length.
+
+        Yields:
+            Indices of rows, shape `(batch,)`, and their logits, of shape `(batch, length, ...)`, float32.
+        """
+        chunk = RowChunk(encoded.features(self.tokenizer.input_names), encoded.splits)
+        for rows in pipeline.token_batches(encoded.lengths, TOKENS_PER_BATCH):
+            features = pipeline.padded(chunk, rows, {"input_ids": self.tokenizer.pad_id})
+            yield rows, self.forward(features)["logits"].numpy()
+
+    # Training
+
+    def rows(self, records: Any) -> RowSource:
+        """Return labelled rows that can be read again and again."""
+        source = as_source(records)
+        return RowSource(lambda: self.encode(source), source.is_stream)
+
+    def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
+        """Build the `tf.data.Dataset` that `task.model.fit` reads.
+
+        Args:
+            records: a file, a list of records, a table or a dataset, as for `fit`.
+            batch_size: rows in a batch.
+            shuffle: draw the rows in another order in every epoch.
+            seed: of that order.
+
+        Returns:
+            Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and labels, `{"logits": labels}`.
+        """
+        return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+    def _dataset(self, rows: RowSource, num_rows: int | None, **options: Any) -> tf.data.Dataset:
+        return pipeline.build_dataset(
+            rows,
+            self.tokenizer.input_names,
+            max_length=self.settings.max_length,
+            pad_id=self.tokenizer.pad_id,
+            num_rows=num_rows,
+            **options,
+        )
+
+    def fit(
+        self,
+        records: Any,
+        validation_data: Any = None,
+        *,
+        callbacks: Sequence[Any] = (),
+        verbose: str | int = "auto",
+        **recipe: Any,
+    ) -> keras.callbacks.History:
+        """Train.
+
+        The records are read once first: for labels, if they are unknown, and to count batches. The seeds of Python,
+        NumPy and TensorFlow are set, so the same seed gives the same result.
+
+        Args:
+            records: a file, a list of records, a table or a dataset.
+            validation_data: the same, evaluated after every epoch: `val_f1` and its kin are in the logs.
+            callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch `val_f1`.
+            verbose: as in `keras.Model.fit`.
+            recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
+
+        Returns:
+            Keras's history.
+
+        Raises:
+            DataError: if a record can't be used.
+            LabelError: if a label is not one of the model's.
+        """
+        plan = Recipe(**recipe)
+        check_callbacks(callbacks)
+        source = as_source(records)
+        if self.labels is None:
+            self.learn_labels(source)
+        keras.utils.set_random_seed(plan.seed)
+        rows = self.rows(source)
+        counts = pipeline.count_rows(rows, self.settings.max_length)
+        steps = pipeline.num_batches(counts, plan.batch_size)
+        dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+        optimizer = plan.build_optimizer(steps)
+        self.model.compile(optimizer=optimizer, loss=self.loss(plan))
+        if validation_data is not None:
+            validation = as_source(validation_data)
+            callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
+        return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+
+    # Files
+
+    def save(self, directory: str | Path) -> None:
+        """Write configuration, tokenizer, settings and `model.safetensors`, as `transformers` on PyTorch reads them.
+
+        Everything is written beside the target first and then renamed: a crash leaves an older directory whole.
+        """
+        with written_whole(directory) as target:
+            self.config.architectures = [type(self.head).__name__.removeprefix("TF")]
+            self.config.save_pretrained(str(target))
+            self.tokenizer.save(target)
+            save_safetensors(self.head, target / SAFETENSORS)
+            settings = {"task": type(self).__name__, "settings": asdict(self.settings)}
+            (target / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    def export(self, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
+        """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`."""
+        from tfnlp.export import export_saved_model
+
+        export_saved_model(self, directory, samples=samples)
+
+    def __repr__(self) -> str:
+        labels = "labels not known yet" if self.labels is None else f"{len(self.labels)} labels"
+        settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())
+        return f"{type(self).__name__}({self.config.model_type}, {labels}, {settings})"
+
+
+def position_limit(config: Any, tokenizer: Tokenizer) -> int:
+    """Return the longest row that a network takes."""
+    limits = [limit for limit in (tokenizer.max_length, getattr(config, "max_position_embeddings", None)) if limit]
+    if len(limits) == 2 and config.model_type in _OFFSET_POSITIONS:
+        limits[1] -= config.pad_token_id + 1
+    positive = [limit for limit in limits if limit > 0]
+    return min(positive) if positive else 1_000_000  # relative positions only: no limit
+
+
+# Their first position is the pad id plus one (an inheritance from fairseq), so their tables hold fewer than they say.
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "esm")
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Refuse callbacks that are not tf_keras's.
+
+    Raises:
+        ArgumentError: naming those of Keras 3, which can't run in a tf_keras model.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ArgumentError(
+                f"{type(callback).__module__}.{type(callback).__name__} is no tf_keras callback. transformers' heads "
+                "are tf_keras models: import the callback from `tf_keras.callbacks`, not from `keras` or `tf.keras`."
+            )
+
+
+@contextmanager
+def written_whole(directory: str | Path) -> Iterator[Path]:
+    """Give a temporary directory beside the target, and put it in the target's place if all goes well."""
+    target = Path(directory)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            os.replace(target, old / "old")
+            os.replace(draft, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _saved_settings(name_or_path: str | Path, task: str) -> dict[str, Any]:
+    path = Path(name_or_path) / SETTINGS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        found, settings = saved["task"], saved["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not the settings that `save` writes: {error!r}.") from error
+    return settings if found == task else {}
+
+
+def saved_task(directory: str | Path) -> str | None:
+    """Return the name of the task that `save` wrote into a directory, or None."""
+    path = Path(directory) / SETTINGS_FILE
+    return json.loads(path.read_text(encoding="utf-8")).get("task") if path.is_file() else None

@@ -1,0 +1,38 @@
+"""`load`: the task that a directory holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfnlp.checkpoints.heads import load_config
+from tfnlp.errors import CheckpointError
+from tfnlp.tasks.base import TaskModel, saved_task
+from tfnlp.tasks.token_classifier import TokenClassifier
+
+TASKS: dict[str, type[TaskModel]] = {"token-classification": TokenClassifier}
+_HEADS = {"ForTokenClassification": TokenClassifier}
+
+
+def load(directory: str | Path, **options: Any) -> Any:
+    """Load what `save` wrote: the same task, with the same answers. A trained Hugging Face checkpoint loads as well.
+
+    Args:
+        directory: of a saved task, or a directory or Hub name of a checkpoint trained for a task.
+        options: as in the task's `from_pretrained`.
+
+    Raises:
+        CheckpointError: if there is no checkpoint, or nothing tells which task it was trained for.
+    """
+    name = saved_task(directory)
+    by_class = {task.__name__: task for task in TASKS.values()}
+    if name in by_class:
+        return by_class[name].from_pretrained(directory, **options)
+    for architecture in load_config(directory).architectures or ():
+        for ending, task in _HEADS.items():
+            if architecture.endswith(ending):
+                return task.from_pretrained(directory, **options)
+    raise CheckpointError(
+        f"{directory}: nothing tells which task this checkpoint was trained for. Use the task's own `from_pretrained`, "
+        f"one of {sorted(by_class)}."
+    )

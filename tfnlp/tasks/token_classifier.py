@@ -1,0 +1,400 @@
+"""`TokenClassifier`: named entities, parts of speech, slots: a label for every word of a text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Any, ClassVar, final
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.pipeline import CHUNK, RowChunk, chunked
+from tfnlp.data.readers import Record
+from tfnlp.data.sources import Source, as_source, checked
+from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.labels import IGNORE_ID, LabelMap, Span
+from tfnlp.outputs import Entities, Entity, Predictions, Report
+from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, Units
+from tfnlp.tokenization import alignment
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.metrics import tagging_report
+from tfnlp.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+_PREDICTED_TOGETHER = 2048  # texts sorted by length together: enough for full batches, little to hold
+_PROGRESS_AFTER = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class TokenClassifierSettings(Settings):
+    """What a token classifier remembers beside the network.
+
+    Attributes:
+        aggregation: how tokens become entities, as in transformers' pipeline: `none`, `simple`, `first`, `average`,
+            `max`. Training labels the first token of a word, so `first` is the default.
+        label_all_tokens: train on every token of a word, not on its first alone.
+    """
+
+    aggregation: Aggregation = "first"
+    label_all_tokens: bool = False
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in AGGREGATIONS:
+            raise ArgumentError(f"`aggregation` must be one of {AGGREGATIONS}; it is {self.aggregation!r}.")
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Records encoded: their rows, and the label id of each of their words, -100 where a span covers it in part."""
+
+    encoded: Encoded
+    label_ids: list[list[int]]
+
+
+@final
+class TokenClassifier(TaskModel):
+    """Labels the words of texts.
+
+    Example:
+        ner = TokenClassifier.from_pretrained("bert-base-cased", labels=["O", "B-PER", "I-PER"])
+        ner.fit("train.conll", validation_data="dev.conll", epochs=3)
+        ner.predict("Ada lives in Paris.")
+    """
+
+    auto_class: ClassVar[str] = "TFAutoModelForTokenClassification"
+    settings_class: ClassVar[type[Settings]] = TokenClassifierSettings
+    settings: TokenClassifierSettings
+
+    @property
+    def labels(self) -> LabelMap | None:
+        """The labels in the order of their ids, or None while they are unknown."""
+        labels = LabelMap.from_id2label(self.config.id2label)
+        is_trained = any(name.endswith("ForTokenClassification") for name in self.config.architectures or ())
+        return None if labels.are_placeholders and not is_trained else labels
+
+    @property
+    def _known_labels(self) -> LabelMap:
+        if self.labels is None:
+            raise LabelError("the labels are not known yet. Pass `labels=[...]` to `from_pretrained`, or call `fit`.")
+        return self.labels
+
+    # Training
+
+    def learn_labels(self, records: Source) -> None:
+        """Take the labels from training data: those of words, or the types of spans as IOB2 tags."""
+        names: set[str] = set()
+        for record in checked(records, labelled=True):
+            names.update(record.get("labels", ()))
+            for span in record.get("spans", ()):
+                names.update(("O", f"B-{span.label}", f"I-{span.label}"))
+        labels = LabelMap.from_tags(names)
+        logger.info("labels of %s: %s", records.name, ", ".join(labels.names))
+        self.set_labels(labels.names)
+
+    def encode(self, records: Source) -> Iterator[RowChunk]:
+        """Yield labelled rows; spans that can't be aligned with words are left unlabelled, counted and reported."""
+        for labelled in self._labelled(records):
+            encoded = labelled.encoded
+            columns = encoded.features(self.tokenizer.input_names)
+            columns["labels"] = alignment.token_labels(
+                encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens
+            )
+            yield RowChunk(columns, encoded.splits)
+
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy of labelled tokens."""
+        labels = self._known_labels
+        weights = None
+        if recipe.label_weights is not None:
+            given = {labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
+            weights = [given.get(i, 1.0) for i in range(len(labels))]
+        return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
+
+    def _labelled(self, records: Source) -> Iterator[_Labelled]:
+        unaligned: list[Span] = []
+        position = 0
+        for chunk in chunked(checked(records, labelled=True), CHUNK):
+            for is_words, group in groupby(chunk, key=lambda record: "words" in record):
+                found = list(group)
+                where = f"{records.name}: record"
+                if is_words:
+                    yield self._labelled_words(found, where, position)
+                else:
+                    yield self._labelled_texts(found, unaligned, where, position)
+                position += len(found)
+        if unaligned:
+            logger.warning(
+                "%s: %d spans do not begin and end where words do; the words that they touch are left out of "
+                "training and evaluation. The first: %s",
+                records.name, len(unaligned), unaligned[:3],
+            )  # fmt: skip
+
+    def _labelled_words(self, records: list[Record], where: str, position: int) -> _Labelled:
+        ids = self._known_labels.ids
+        label_ids = []
+        for number, record in enumerate(records, start=position + 1):
+            unknown = next((name for name in record["labels"] if name not in ids), None)
+            if unknown is not None:
+                raise LabelError(f"{where} {number}: {self._known_labels.unknown(unknown)}")
+            label_ids.append([ids[name] for name in record["labels"]])
+        return _Labelled(self._encoded([record["words"] for record in records]), label_ids)
+
+    def _labelled_texts(self, records: list[Record], unaligned: list[Span], where: str, position: int) -> _Labelled:
+        encoded = self._encoded([record["text"] for record in records])
+        ids = self._known_labels.ids
+        bounds = alignment.word_bounds(encoded)
+        label_ids = []
+        for number, (record, words) in enumerate(zip(records, bounds, strict=True), start=position + 1):
+            tagged = alignment.tag_words(words, record["spans"])
+            unknown = next((tag for tag in tagged.tags if tag is not None and tag not in ids), None)
+            if unknown is not None:
+                raise LabelError(f"{where} {number}: {self._known_labels.unknown(unknown)}")
+            label_ids.append([IGNORE_ID if tag is None else ids[tag] for tag in tagged.tags])
+            unaligned += tagged.unaligned
+        return _Labelled(encoded, label_ids)
+
+    def _encoded(self, texts: Sequence[Any]) -> Encoded:
+        return self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
+
+    # Evaluation
+
+    def evaluate(self, records: Any, *, mode: str = "default") -> Report:
+        """Compare predicted with gold labels, word by word and entity by entity.
+
+        Args:
+            records: a file, a list of records, a table or a dataset, with labels.
+            mode: `default` reads entities as conlleval does, `strict` only well-formed ones; both as in seqeval.
+
+        Returns:
+            A report: print it for a table, `to_json()` for a file.
+        """
+        names = np.array(self._known_labels.names)
+        gold: list[list[str]] = []
+        predicted: list[list[str]] = []
+        losses, num_tokens = 0.0, 0
+        for labelled in self._labelled(as_source(records)):
+            logits = self._token_logits(labelled.encoded)
+            chosen = self._word_labels(labelled, logits)
+            for truth, answer in zip(labelled.label_ids, chosen, strict=True):
+                is_known = np.array(truth) != IGNORE_ID
+                gold.append(names[np.array(truth)[is_known]].tolist())
+                predicted.append(names[answer[is_known]].tolist())
+            total, count = self._cross_entropy(labelled, logits)
+            losses, num_tokens = losses + total, num_tokens + count
+        return tagging_report(gold, predicted, mode=mode, loss=losses / max(num_tokens, 1))
+
+    def _word_labels(self, labelled: _Labelled, logits: np.ndarray) -> list[np.ndarray]:
+        """Choose each word's label; a word that the tokenizer drops whole is outside, or the first label."""
+        sizes = [len(labels) for labels in labelled.label_ids]
+        tokens, words = alignment.answering_tokens(labelled.encoded)
+        counts = alignment.num_words(labelled.encoded)
+        record = np.repeat(np.arange(len(counts)), counts)[words]
+        inner = words - (np.cumsum(counts) - counts)[record]
+        flat = np.full(sum(sizes), self._known_labels.ids.get("O", 0))
+        flat[(np.cumsum([0, *sizes])[:-1])[record] + inner] = logits[tokens].argmax(-1)
+        return np.split(flat, np.cumsum(sizes)[:-1])
+
+    def _cross_entropy(self, labelled: _Labelled, logits: np.ndarray) -> tuple[float, int]:
+        labels = alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
+        chosen = np.flatnonzero(labels != IGNORE_ID)
+        scores = logits[chosen].astype(np.float64)
+        scores -= scores.max(-1, keepdims=True)
+        log_probabilities = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+        return float(-log_probabilities[np.arange(len(chosen)), labels[chosen]].sum()), len(chosen)
+
+    def _token_logits(self, encoded: Encoded) -> np.ndarray:
+        """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
+        logits = np.zeros((len(encoded.input_ids), len(self._known_labels)), np.float32)
+        for rows, batch in self.row_outputs(encoded):
+            for row, found in zip(rows, batch, strict=True):
+                start, end = encoded.splits[row : row + 2]
+                logits[start:end] = found[: end - start]
+        return logits
+
+    # Prediction
+
+    def predict(self, texts: Any, *, aggregation: Aggregation | None = None) -> Any:
+        """Find the entities of texts.
+
+        Args:
+            texts: a text; the words of one (a list of str inside a list); a list of either; or an iterable, whose
+                answers then come as a generator, so that it may be endless.
+            aggregation: another than the settings' one.
+
+        Returns:
+            `Entities` for one text, else `Predictions`: a sequence of `Entities`, one for each text, in its order.
+            For words, offsets count in the words joined by one space.
+
+        Raises:
+            DataError: if a text is neither a string nor a list of strings.
+        """
+        decoder = self._decoder if aggregation is None else self._build_decoder(aggregation)
+        if isinstance(texts, str):
+            return next(self._answers([texts], decoder))
+        if isinstance(texts, (list, tuple)):
+            answers = self._answers(_texts_of(texts), decoder)
+            progress = tqdm(answers, total=len(texts), desc="predict", unit="text", delay=_PROGRESS_AFTER)
+            return Predictions(progress)
+        return self._answers(_texts_of(texts), decoder)
+
+    @cached_property
+    def _decoder(self) -> tf.types.experimental.PolymorphicFunction:
+        return self._build_decoder(self.settings.aggregation)
+
+    def _build_decoder(self, aggregation: Aggregation) -> Any:
+        replace(self.settings, aggregation=aggregation)  # refuses one that there is not
+        decoder = EntityDecoder(self._known_labels.names, aggregation)
+        vector = tf.TensorSpec([None], tf.int32)
+        scores = tf.TensorSpec([None, None], tf.float32)
+
+        @tf.function(
+            input_signature=[scores, vector, vector, vector, vector, tf.TensorSpec([None], tf.bool)], autograph=False
+        )
+        def decode(*columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            found = decoder(TokenScores(tf.nn.softmax(columns[0]), *columns[1:]))
+            return found.labels, found.scores, found.starts, found.ends, found.records
+
+        return decode, decoder.names
+
+    def _answers(self, texts: Iterable[Any], decoder: Any) -> Iterator[Entities]:
+        number = 0
+        for chunk in chunked(texts, _PREDICTED_TOGETHER):
+            for is_words, group in groupby(chunk, key=lambda text: not isinstance(text, str)):
+                found = list(group)
+                _check_texts(found, number)
+                number += len(found)
+                yield from self._decoded(found, is_words, decoder)
+
+    def _decoded(self, texts: list[Any], is_words: bool, decoder: Any) -> Iterator[Entities]:
+        decode, names = decoder
+        encoded = self._encoded(texts)
+        logits = self._token_logits(encoded)
+        starts, ends = encoded.starts, encoded.ends
+        if is_words:
+            shift = _word_shifts(texts, encoded)
+            starts, ends = starts + shift, ends + shift
+            texts = [" ".join(words) for words in texts]
+        is_subword = self.tokenizer.is_subword(texts, encoded, starts, ends)
+        kept = encoded.special_tokens_mask == 0
+        columns = (starts, ends, encoded.rows.astype(np.int32), encoded.records)
+        found = decode(logits[kept], *(column[kept].astype(np.int32) for column in columns), is_subword[kept])
+        labels, scores, first, last, records = (column.numpy().tolist() for column in found)
+        bounds = np.searchsorted(records, np.arange(len(texts) + 1))
+        for i, text in enumerate(texts):
+            yield Entities(
+                text,
+                [
+                    Entity(names[labels[k]], first[k], last[k], text[first[k] : last[k]], scores[k])
+                    for k in range(bounds[i], bounds[i + 1])
+                ],
+            )
+
+    # Serving
+
+    def serving_outputs(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answer in the graph.
+
+        Args:
+            text: Shape `(batch,)`, string.
+
+        Returns:
+            `entity_label`, `entity_text` (string), `entity_start`, `entity_end` (int32, Unicode characters) and
+            `entity_score` (float32), each of shape `(batch, max_entities)`, filled up with `""` and 0; and
+            `num_entities`, of shape `(batch,)`, int32.
+        """
+        rows = self.tokenizer.graph(text, max_length=self.settings.max_length, stride=self.settings.stride)
+        features = {name: rows[name].to_tensor(self.tokenizer.pad_id if name == "input_ids" else 0)
+                    for name in self.tokenizer.input_names}  # fmt: skip
+        logits = self.model(features, training=False)["logits"]
+        logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
+        decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
+        found = decoder(self._token_scores(rows, logits))
+        return _padded_entities(found, decoder.names, text)
+
+    def _token_scores(self, rows: dict[str, tf.Tensor], logits: tf.Tensor) -> TokenScores:
+        ids = rows["input_ids"].values
+        starts, ends = tf.unstack(rows["offsets"].values, axis=1)
+        row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
+        is_marked = tf.not_equal(tf.gather(self.tokenizer.token_lengths, ids), ends - starts)
+        is_subword = is_marked & tf.not_equal(ids, self.tokenizer.hf.unk_token_id)
+        kept = tf.where(tf.equal(rows["special_tokens_mask"].values, 0))[:, 0]
+        columns = (tf.nn.softmax(logits), starts, ends, row, tf.gather(rows["row_to_record"], row), is_subword)
+        return TokenScores(*(tf.gather(column, kept) for column in columns))
+
+    def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
+        differences = []
+        for i, (text, entities) in enumerate(zip(texts, self.predict(list(texts)), strict=True)):
+            answers = [
+                Entity(label.decode(), int(start), int(end), found.decode(), float(score))
+                for label, start, end, found, score in zip(
+                    *(
+                        served[f"entity_{name}"][i, : served["num_entities"][i]]
+                        for name in ("label", "start", "end", "text", "score")
+                    ),
+                    strict=True,
+                )  # fmt: skip
+            ]
+            same = len(answers) == len(entities) and all(
+                replace(a, score=0.0) == replace(b, score=0.0) and abs(a.score - b.score) <= 1e-5
+                for a, b in zip(answers, entities, strict=True)
+            )
+            if not same:
+                differences.append(f"{text[:80]!r}: served {answers}, predicted {list(entities)}")
+        return differences
+
+
+def _padded_entities(found: Units, names: Sequence[str], text: tf.Tensor) -> dict[str, tf.Tensor]:
+    batch = tf.size(text)
+    counts = tf.math.bincount(found.records, minlength=batch, maxlength=batch)
+    points = tf.strings.unicode_decode(text, "UTF-8")
+    origin = tf.gather(tf.cast(points.row_splits, tf.int32), found.records)
+    lengths = found.ends - found.starts
+    spans = tf.ragged.range(origin + found.starts, origin + found.starts + lengths)
+    values = {
+        "entity_label": tf.gather(tf.constant(names), found.labels),
+        "entity_text": tf.strings.unicode_encode(tf.gather(points.values, spans), "UTF-8"),
+        "entity_start": found.starts,
+        "entity_end": found.ends,
+        "entity_score": found.scores,
+    }
+    padded = {
+        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor()
+        for name, value in values.items()
+    }
+    return padded | {"num_entities": counts}
+
+
+def _texts_of(texts: Iterable[Any]) -> Iterator[Any]:
+    """Yield the text, or the words, of texts or of records."""
+    for text in texts:
+        yield text.get("words", text.get("text")) if isinstance(text, dict) else text
+
+
+def _check_texts(texts: Sequence[Any], number: int) -> None:
+    for i, text in enumerate(texts, start=number + 1):
+        if isinstance(text, str):
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"text {i}: character {error.start} is a lone surrogate, which no UTF-8 holds."
+                ) from error
+        elif not isinstance(text, (list, tuple)) or not all(isinstance(word, str) for word in text):
+            raise DataError(f"text {i}: expected a string or a list of words; found {text!r:.80}.")
+
+
+def _word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:
+    """Return for each token where its word begins in its text's words joined by one space."""
+    shifts = [np.cumsum([0, *(len(word) + 1 for word in words)]) for words in texts]
+    origins = np.cumsum([0, *(len(shift) for shift in shifts)])[:-1]
+    flat = np.concatenate(shifts)
+    return flat[origins[encoded.records] + np.maximum(encoded.word_ids, 0)].astype(np.int32)

@@ -1,0 +1,144 @@
+"""Words, characters, tokens and windows: which stands for which. NumPy only.
+
+A word's label goes to its first token, or to all of its tokens; a character span becomes the tags of the words it
+covers; a word that several windows hold is answered by the window in which it has most context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfnlp.labels import IGNORE_ID, Span, spans_to_tags
+from tfnlp.tokenization.encoded import Encoded
+
+
+def first_tokens(encoded: Encoded) -> np.ndarray:
+    """Tell which tokens are the first of their word: not those that a window begins with in mid-word.
+
+    Returns:
+        Shape `(tokens,)`, bool.
+    """
+    is_text = encoded.special_tokens_mask == 0
+    rows = encoded.rows
+    before = np.concatenate([[False], (encoded.word_ids[1:] == encoded.word_ids[:-1]) & (rows[1:] == rows[:-1])])
+    word = word_index(encoded)
+    begins = np.full(word.max(initial=-1) + 1, np.iinfo(np.int32).max)
+    np.minimum.at(begins, word[is_text], encoded.starts[is_text])
+    is_first = np.zeros(len(word), bool)
+    is_first[is_text] = encoded.starts[is_text] == begins[word[is_text]]
+    return is_first & ~before
+
+
+def word_index(encoded: Encoded) -> np.ndarray:
+    """Number the words of all records through, -1 for special tokens: the same word in two windows has one number.
+
+    Returns:
+        Shape `(tokens,)`, int64.
+    """
+    origins = np.cumsum([0, *num_words(encoded)])[:-1]
+    return np.where(encoded.special_tokens_mask == 0, origins[encoded.records] + encoded.word_ids, -1)
+
+
+def num_words(encoded: Encoded) -> np.ndarray:
+    """Return how many words each record has, as far as tokens tell. Shape `(records,)`, int64."""
+    num_records = int(encoded.row_to_record.max(initial=-1)) + 1
+    counts = np.zeros(num_records, np.int64)
+    np.maximum.at(counts, encoded.records, encoded.word_ids.astype(np.int64) + 1)
+    return counts
+
+
+def token_labels(encoded: Encoded, label_ids: Sequence[Sequence[int]], *, all_tokens: bool = False) -> np.ndarray:
+    """Give each token its word's label.
+
+    Args:
+        encoded: the rows of the records.
+        label_ids: for each record, the label id of each word.
+        all_tokens: label every token of a word, not its first alone.
+
+    Returns:
+        Label ids, -100 for special tokens and, unless `all_tokens`, for later tokens of a word. Shape `(tokens,)`,
+        int32.
+    """
+    flat = np.array([label for labels in label_ids for label in labels], np.int32)
+    origins = np.cumsum([0, *(len(labels) for labels in label_ids)])[:-1]
+    carries = encoded.special_tokens_mask == 0 if all_tokens else first_tokens(encoded)
+    labels = np.full(len(encoded.input_ids), IGNORE_ID, np.int32)
+    labels[carries] = flat[origins[encoded.records[carries]] + encoded.word_ids[carries]]
+    return labels
+
+
+@dataclass(frozen=True)
+class WordTags:
+    """The words of a text that its tokenizer sees, tagged.
+
+    Attributes:
+        tags: of each word, in IOB2; None for a word that a span covers in part.
+        unaligned: the spans that don't begin and end where words do, or that overlap another.
+    """
+
+    tags: list[str | None]
+    unaligned: list[Span]
+
+
+def tag_words(bounds: np.ndarray, spans: Sequence[Span]) -> WordTags:
+    """Turn character spans into tags of words.
+
+    White space at a span's ends does not matter.
+
+    Args:
+        bounds: `[start, end)` of each word in characters. Shape `(words, 2)`.
+        spans: in characters.
+    """
+    aligned: list[Span] = []
+    unaligned: list[Span] = []
+    damaged: set[int] = set()
+    reached = 0
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        covered = np.flatnonzero((bounds[:, 0] < span.end) & (bounds[:, 1] > span.start))
+        fits = len(covered) and bounds[covered[0], 0] >= span.start and bounds[covered[-1], 1] <= span.end
+        if fits and covered[0] >= reached:
+            reached = int(covered[-1]) + 1
+            aligned.append(Span(span.label, int(covered[0]), reached))
+        else:
+            unaligned.append(span)
+            damaged.update(covered.tolist())
+    tags: list[str | None] = list(spans_to_tags(aligned, len(bounds)))
+    taken = {word for span in aligned for word in range(span.start, span.end)}
+    for word in damaged - taken:
+        tags[word] = None
+    return WordTags(tags, unaligned)
+
+
+def word_bounds(encoded: Encoded) -> list[np.ndarray]:
+    """Return `[start, end)` in characters of each word of each record, from the records' tokens.
+
+    Returns:
+        For each record, shape `(words, 2)`, int64. A word without tokens is `(0, 0)`.
+    """
+    counts = num_words(encoded)
+    word = word_index(encoded)
+    is_text = word >= 0
+    starts = np.full(counts.sum(), np.iinfo(np.int64).max)
+    ends = np.zeros(counts.sum(), np.int64)
+    np.minimum.at(starts, word[is_text], encoded.starts[is_text])
+    np.maximum.at(ends, word[is_text], encoded.ends[is_text])
+    bounds = np.stack([np.where(ends > 0, starts, 0), ends], 1)
+    return np.split(bounds, np.cumsum(counts)[:-1]) if len(counts) else []
+
+
+def answering_tokens(encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
+    """Choose for each word the token that answers for it: its first, in the window that shows most around it.
+
+    Returns:
+        Indices of tokens and, for each, the word as numbered by `word_index`, ascending; both int64.
+    """
+    token = np.flatnonzero(first_tokens(encoded))
+    word = word_index(encoded)[token]
+    row = encoded.rows[token]
+    context = np.minimum(token - encoded.splits[row], encoded.splits[row + 1] - 1 - token)
+    order = np.lexsort((token, -context, word))
+    chosen = order[np.concatenate([[True], np.diff(word[order]) > 0])] if len(order) else order
+    return token[chosen], word[chosen]

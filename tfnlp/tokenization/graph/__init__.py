@@ -1,0 +1,1 @@
+"""The compiler from `tokenizer.json` to core TensorFlow ops."""

@@ -1,0 +1,198 @@
+"""`Tokenizer`: a checkpoint's tokenizer, run as a graph where it can be compiled and by Rust where it can't."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+
+from tfnlp.errors import UnsupportedTokenizerError
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
+from tfnlp.tokenization.graph.template import check_window
+from tfnlp.tokenization.pretrained import load_fast_tokenizer
+
+_UNLIMITED = 1_000_000  # transformers writes 1e30 for "no maximum"
+
+
+class Tokenizer:
+    """Encodes texts for one checkpoint.
+
+    Attributes:
+        hf: the Hugging Face fast tokenizer.
+    """
+
+    def __init__(self, hf: Any) -> None:
+        self.hf = hf
+        self._unsupported: UnsupportedTokenizerError | None = None
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, **options: Any) -> Tokenizer:
+        """Load the tokenizer of a directory or Hub name.
+
+        Raises:
+            CheckpointError: if there is none.
+            UnsupportedTokenizerError: if it exists in Python only.
+        """
+        return cls(load_fast_tokenizer(name_or_path, **options))
+
+    def __repr__(self) -> str:
+        how = "in the graph" if self._compiled is not None else "by Rust"
+        return f"Tokenizer({type(self.hf).__name__}, {len(self.hf)} tokens, run {how})"
+
+    @property
+    def graph(self) -> GraphTokenizer:
+        """The tokenizer as TensorFlow ops.
+
+        Raises:
+            UnsupportedTokenizerError: if it can't be compiled exactly.
+        """
+        if self._compiled is None:
+            assert self._unsupported is not None
+            raise self._unsupported
+        return self._compiled
+
+    @cached_property
+    def _compiled(self) -> GraphTokenizer | None:
+        try:
+            return GraphTokenizer(self.hf)
+        except UnsupportedTokenizerError as error:
+            self._unsupported = error  # raised when the graph itself is asked for
+            return None
+
+    @property
+    def input_names(self) -> list[str]:
+        """The inputs the checkpoint's network wants, by Hugging Face's names."""
+        known = ("input_ids", "attention_mask", "token_type_ids")
+        return [name for name in known if name in self.hf.model_input_names]
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills up short rows; the mask hides it, so 0 serves where the tokenizer has none."""
+        return self.hf.pad_token_id or 0
+
+    @property
+    def max_length(self) -> int | None:
+        """The most tokens of a row that the checkpoint was made for, or None."""
+        return self.hf.model_max_length if self.hf.model_max_length < _UNLIMITED else None
+
+    @cached_property
+    def token_lengths(self) -> np.ndarray | None:
+        """The characters of each vocabulary entry as it is written, where entries that continue a word are marked.
+
+        An entry longer than the text it stands for bears the mark (`##ing`). Shape `(vocabulary,)`, int32. None: the
+        vocabulary marks no such entries.
+        """
+        if not getattr(self.hf.backend_tokenizer.model, "continuing_subword_prefix", None):
+            return None
+        entries = self.hf.get_vocab()
+        lengths = np.zeros(max(entries.values()) + 1, np.int32)
+        lengths[list(entries.values())] = [len(entry) for entry in entries]
+        return lengths
+
+    def check_window(self, max_length: int, stride: int) -> None:
+        """Raise `ArgumentError` if rows of `max_length` have no room for new text beside special tokens and `stride`."""
+        check_window(max_length, stride, self.hf.num_special_tokens_to_add())
+
+    def encode(self, texts: Sequence[Any], *, max_length: int | None = None, stride: int = 0) -> Encoded:
+        """Encode texts, or lists of words, with special tokens.
+
+        Args:
+            texts: strings, or lists of words.
+            max_length: the most tokens in a row; a longer text becomes several.
+            stride: how many tokens two neighbouring rows of a text share.
+
+        Raises:
+            ArgumentError: if `max_length` leaves no room for text beside `stride` and special tokens.
+        """
+        if self._compiled is None:
+            return self._encode_in_rust(texts, max_length, stride)
+        found = self._compiled(list(texts), max_length=max_length, stride=stride)
+        ids = found["input_ids"]
+        offsets = found["offsets"].values.numpy()
+        return Encoded(
+            splits=ids.row_splits.numpy(),
+            row_to_record=found["row_to_record"].numpy(),
+            input_ids=ids.values.numpy(),
+            token_type_ids=found["token_type_ids"].values.numpy(),
+            word_ids=found["word_ids"].values.numpy(),
+            starts=offsets[:, 0],
+            ends=offsets[:, 1],
+            special_tokens_mask=found["special_tokens_mask"].values.numpy(),
+        )
+
+    @cached_property
+    def _for_words(self) -> Any:
+        """The same tokenizer for texts that come as words: one of bytes must put the space before each itself."""
+        if getattr(self.hf, "add_prefix_space", True):
+            return self.hf
+        spec = json.loads(self.hf.backend_tokenizer.to_str())
+        parts = spec["pre_tokenizer"].get("pretokenizers", [spec["pre_tokenizer"]])
+        for part in parts:
+            if "add_prefix_space" in part:
+                part["add_prefix_space"] = True
+        spaced = copy.deepcopy(self.hf)
+        spaced.add_prefix_space = True
+        spaced._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spec))
+        return spaced
+
+    def _encode_in_rust(self, texts: Sequence[Any], max_length: int | None, stride: int) -> Encoded:
+        if max_length is not None:
+            self.check_window(max_length, stride)
+        words = bool(len(texts)) and not isinstance(texts[0], str)
+        found = (self._for_words if words else self.hf)(
+            list(texts),
+            is_split_into_words=words,
+            truncation=max_length is not None,
+            max_length=max_length,
+            stride=stride,
+            return_overflowing_tokens=max_length is not None,
+            verbose=False,
+        )
+        rows = found.encodings
+        offsets = _joined([row.offsets for row in rows]).reshape(-1, 2)
+        return Encoded(
+            splits=np.cumsum([0, *(len(row.ids) for row in rows)]),
+            row_to_record=np.asarray(found.get("overflow_to_sample_mapping", range(len(rows))), np.int32),
+            input_ids=_joined([row.ids for row in rows]),
+            token_type_ids=_joined([row.type_ids for row in rows]),
+            word_ids=_joined([[-1 if word is None else word for word in row.word_ids] for row in rows]),
+            starts=offsets[:, 0],
+            ends=offsets[:, 1],
+            special_tokens_mask=_joined([row.special_tokens_mask for row in rows]),
+        )
+
+    def is_subword(self, texts: Sequence[str], encoded: Encoded, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Tell which tokens continue a word, as transformers' pipeline tells it.
+
+        Args:
+            texts: the whole text of each record.
+            encoded: their rows.
+            starts: the first character of each token in its record's text. Shape `(tokens,)`.
+            ends: the character after the last. Shape `(tokens,)`.
+
+        Returns:
+            Shape `(tokens,)`, bool.
+        """
+        if self.token_lengths is not None:
+            is_marked = self.token_lengths[encoded.input_ids] != ends - starts
+            return is_marked & (encoded.input_ids != self.hf.unk_token_id)
+        sizes = np.array([len(text) for text in texts], np.int64)
+        is_space = np.array([char == " " for text in texts for char in text] + [True])
+        position = (np.cumsum(sizes) - sizes)[encoded.records] + starts
+        is_apart = (starts == 0) | is_space[position - 1] | is_space[np.minimum(position, len(is_space) - 1)]
+        return ~is_apart & (encoded.input_ids != self.hf.unk_token_id)
+
+    def save(self, directory: str | Path) -> None:
+        """Write the tokenizer's files."""
+        self.hf.save_pretrained(str(directory))
+
+
+def _joined(rows: Sequence[Sequence[Any]]) -> np.ndarray:
+    return np.array([value for row in rows for value in row], np.int32)

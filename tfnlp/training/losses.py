@@ -1,0 +1,68 @@
+"""Losses of labelled tokens, safe where nothing is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfnlp._backend import keras, tf
+from tfnlp.labels import IGNORE_ID
+
+
+@keras.utils.register_keras_serializable("tfnlp")
+class TokenCrossEntropy(keras.losses.Loss):
+    """Cross entropy of labelled tokens, averaged over them as in PyTorch; 0 for a batch without any.
+
+    Keras averages over all positions and multiplies by sample weights. So the loss of each position comes scaled by
+    the number of all positions over the weight of the labelled ones: Keras's mean is then the mean over labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        label_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+        name: str = "token_cross_entropy",
+        **options: Any,
+    ) -> None:
+        """Make the loss.
+
+        Args:
+            label_weights: the weight of each label, in the order of ids; None: 1 each.
+            label_smoothing: the share of the target that is spread over all labels, in [0, 1).
+            name: of the loss.
+            options: of `keras.losses.Loss`.
+        """
+        super().__init__(name=name, **options)
+        self.label_weights = None if label_weights is None else [float(weight) for weight in label_weights]
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the scaled loss of each position.
+
+        Args:
+            y_true: label ids, -100 where there is none. Shape `(batch, length)`, int32.
+            y_pred: logits. Shape `(batch, length, labels)`, float.
+
+        Returns:
+            Shape `(batch, length)`, float32.
+        """
+        log_probabilities = tf.nn.log_softmax(tf.cast(y_pred, tf.float32))  # (batch, length, labels)
+        is_labelled = tf.not_equal(y_true, IGNORE_ID)
+        labels = tf.where(is_labelled, y_true, 0)
+        weights = tf.ones(tf.shape(log_probabilities)[-1]) if self.label_weights is None else self.label_weights
+        weights = tf.convert_to_tensor(weights, tf.float32)
+        mask = tf.cast(is_labelled, tf.float32)
+        weight = tf.gather(weights, labels) * mask  # (batch, length)
+        nll = -tf.gather(log_probabilities, labels, batch_dims=2) * weight
+        if self.label_smoothing:
+            num_labels = tf.cast(tf.shape(log_probabilities)[-1], tf.float32)
+            spread = -tf.reduce_sum(log_probabilities * weights, -1) * mask / num_labels
+            nll = (1.0 - self.label_smoothing) * nll + self.label_smoothing * spread
+        total = tf.reduce_sum(weight)
+        return nll * tf.math.divide_no_nan(tf.cast(tf.size(y_true), tf.float32), total)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        options = {"label_weights": self.label_weights, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **options}

@@ -1,0 +1,69 @@
+"""`Recipe`: how to train, with the defaults that fine-tuning papers agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfnlp._backend import keras
+from tfnlp.errors import ArgumentError
+from tfnlp.training.optimizer import AdamW, LinearSchedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        epochs: how often to go through the data.
+        batch_size: rows in a batch.
+        learning_rate: at its peak.
+        warmup: the share of all steps in which the learning rate rises, in [0, 1); it falls to 0 in the others.
+        weight_decay: of all weights but biases and layer norms.
+        max_gradient_norm: gradients together are clipped to this norm; 0: they are not.
+        label_weights: the weight of labels in the loss, by name; 1 for those not named.
+        label_smoothing: the share of the target that is spread over all labels, in [0, 1).
+        optimizer: a tf_keras optimizer to use instead; learning rate, decay and clipping are then its own.
+        seed: of the order of rows and of dropout.
+    """
+
+    epochs: int = 3
+    batch_size: int = 16
+    learning_rate: float = 5e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    label_weights: Mapping[str, float] | None = None
+    label_smoothing: float = 0.0
+    optimizer: Any = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
+        for name in ("warmup", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
+
+    def build_optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Return the optimizer.
+
+        Raises:
+            ArgumentError: if `optimizer` is not one of tf_keras's.
+        """
+        if self.optimizer is None:
+            steps = self.epochs * steps_per_epoch
+            return AdamW(
+                LinearSchedule(self.learning_rate, steps, int(self.warmup * steps)),
+                weight_decay=self.weight_decay,
+                **({"global_clipnorm": self.max_gradient_norm} if self.max_gradient_norm else {}),
+            )
+        if isinstance(self.optimizer, str):
+            return keras.optimizers.get(self.optimizer)
+        if isinstance(self.optimizer, (keras.optimizers.Optimizer, keras.optimizers.legacy.Optimizer)):
+            return self.optimizer
+        raise ArgumentError(
+            f"{type(self.optimizer).__module__}.{type(self.optimizer).__name__} is no tf_keras optimizer. transformers' "
+            "heads are tf_keras models: take it from `tf_keras.optimizers`, not from `keras` or `tf.keras`."
+        )
