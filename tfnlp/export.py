@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.directories import written_whole
 from tfnlp.errors import ExportError
-from tfnlp.tasks.base import TaskModel, written_whole
+from tfnlp.tasks.base import TaskModel
 
 # Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
 _SAMPLES = (

@@ -29,7 +29,11 @@ from tfnlp.errors import CheckpointError, UnsupportedModelError, did_you_mean
 logger = logging.getLogger(__name__)
 
 # What says where a file is to be found, and not what is in it.
-_LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+
+# Their first position is the pad id plus one, an inheritance from fairseq, so their tables hold fewer than they say.
+_OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "xlm-roberta")
+_NO_LIMIT = 1_000_000  # positions are relative
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class AutoHead:
             CheckpointError: if the checkpoint is missing, incomplete or damaged.
             UnsupportedModelError: if the architecture has no such head.
         """
-        location = {key: options.pop(key) for key in _LOCATION if key in options}
+        location = {key: options.pop(key) for key in LOCATION if key in options}
         if config is None:
             config = load_config(name_or_path, **location, **options)
         elif options:
@@ -101,7 +105,7 @@ class AutoHead:
 
         mapping = getattr(transformers, self.name)._model_mapping
         if type(config) not in mapping:
-            known = sorted({found.model_type for found in mapping.keys()})
+            known = sorted(set(mapping._model_mapping))
             raise UnsupportedModelError(
                 f"transformers has no {self.name} for the architecture {config.model_type!r}."
                 f"{did_you_mean(config.model_type, known)} It has one for {', '.join(known)}."
@@ -128,6 +132,15 @@ def load_config(name_or_path: str | Path, **options: Any) -> Any:
         return AutoConfig.from_pretrained(path, **options)
     except (OSError, ValueError, KeyError) as error:
         raise _not_found(path, error) from error
+
+
+def position_limit(config: Any, tokenizer_limit: int | None) -> int:
+    """Return the longest row that a network takes, from its table of positions and its tokenizer's own limit."""
+    positions = getattr(config, "max_position_embeddings", None) or 0
+    if config.model_type in _OFFSET_POSITIONS:
+        positions -= config.pad_token_id + 1
+    limits = [limit for limit in (positions, tokenizer_limit or 0) if limit > 0]
+    return min(limits, default=_NO_LIMIT)
 
 
 def load_weights(model: keras.Model, name_or_path: str | Path, **location: Any) -> LoadingReport:

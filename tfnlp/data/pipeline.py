@@ -122,7 +122,7 @@ def build_dataset(
         lambda row: tf.size(row["input_ids"]),
         bucket_boundaries=[length + 1 for length in lengths],
         bucket_batch_sizes=[batch_size] * (len(lengths) + 1),
-        padded_shapes=dict.fromkeys(columns, [None]),
+        padded_shapes={name: [None] for name in columns},
         padding_values={name: tf.constant(value, tf.int32) for name, value in padding.items()},
         pad_to_bucket_boundary=True,
     )

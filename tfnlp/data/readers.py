@@ -160,9 +160,9 @@ def read_records(path: str | Path, *, format: str | None = None, **options: Any)
     Raises:
         ArgumentError: if neither the name nor `format` tells the format.
     """
-    readers = {"conll": read_conll, "conllu": read_conllu, "jsonl": read_jsonl}
+    readers: dict[str, Callable[..., Records]] = {"conll": read_conll, "conllu": read_conllu, "jsonl": read_jsonl}
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in _OPENERS]
-    name = format or _FORMATS.get(suffixes[-1] if suffixes else "")
+    name = format or _FORMATS.get(suffixes[-1] if suffixes else "", "")
     if name not in readers:
         raise ArgumentError(
             f"{path}: can't tell the format from the name. Pass `format=` one of {sorted(readers)}, or name the file "
@@ -182,10 +182,11 @@ def read_lines(source: str | Path | BinaryIO, *, name: str | None = None) -> Ite
         DataError: if the file is missing, is not UTF-8, or has no line.
     """
     lines = _lines(_existing(source)) if isinstance(source, (str, Path)) else _decoded(source, name or "the stream")
-    number = 0
-    for number, line in lines:
+    found = False
+    for _, line in lines:
+        found = True
         yield line
-    if not number:
+    if not found:
         raise DataError(f"{name or source}: the file is empty.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,3 +194,23 @@ def _text_problem(record: Record, labelled: bool) -> str | None:
         if not 0 <= start < end <= len(text):
             return f"the span [{start}, {end}) {label!r} does not lie within the text of {len(text)} characters."
     return None
+
+
+def texts_of(texts: Iterable[Any]) -> Iterator[Any]:
+    """Yield the text, or the words, of texts or of records."""
+    for text in texts:
+        yield text.get("words", text.get("text")) if isinstance(text, dict) else text
+
+
+def check_texts(texts: Sequence[Any], number: int) -> None:
+    """Raise `DataError` if a text is neither a string nor a list of strings; `number` texts came before."""
+    for i, text in enumerate(texts, start=number + 1):
+        if isinstance(text, str):
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"text {i}: character {error.start} is a lone surrogate, which no UTF-8 holds."
+                ) from error
+        elif not isinstance(text, (list, tuple)) or not all(isinstance(word, str) for word in text):
+            raise DataError(f"text {i}: expected a string or a list of words; found {text!r:.80}.")

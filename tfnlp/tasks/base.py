@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import abc
-import json
-import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,22 +12,20 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.checkpoints.heads import AutoHead, load_config
+from tfnlp.checkpoints.directories import saved_settings, write_settings, written_whole
+from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, position_limit
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data import pipeline
 from tfnlp.data.pipeline import RowChunk, RowSource
 from tfnlp.data.sources import Source, as_source
-from tfnlp.errors import ArgumentError, CheckpointError, LabelError
+from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Report
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
-from tfnlp.training.callbacks import EpochReport
-from tfnlp.training.recipe import Recipe
+from tfnlp.training.callbacks import EpochReport, check_callbacks
+from tfnlp.training.recipe import Recipe, create_training_variables
 
-logger = logging.getLogger(__name__)
-
-SETTINGS_FILE = "tfnlp.json"
 TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
 Self = TypeVar("Self", bound="TaskModel")
 
@@ -131,12 +123,10 @@ class TaskModel(abc.ABC):
             CheckpointError: if the checkpoint is missing, incomplete or damaged.
             UnsupportedTokenizerError: if its tokenizer exists in Python only.
         """
-        hub = {
-            key: options.pop(key) for key in ("revision", "token", "cache_dir", "local_files_only") if key in options
-        }
+        hub: dict[str, Any] = {key: options.pop(key) for key in LOCATION if key in options}
         config = load_config(name_or_path, **hub)
         tokenizer = Tokenizer.from_pretrained(name_or_path, **hub)
-        saved = _saved_settings(name_or_path, cls.__name__)
+        saved = saved_settings(name_or_path, cls.__name__)
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
         task._seed, task._location = seed, hub
         return task
@@ -154,7 +144,7 @@ class TaskModel(abc.ABC):
 
     @classmethod
     def _make(cls: type[Self], source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> Self:
-        limit = position_limit(config, tokenizer)
+        limit = position_limit(config, tokenizer.max_length)
         max_length = options.pop("max_length", None) or min(limit, 512)
         if not 0 < max_length <= limit:
             raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
@@ -303,6 +293,7 @@ class TaskModel(abc.ABC):
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         optimizer = plan.build_optimizer(steps)
         self.model.compile(optimizer=optimizer, loss=self.loss(plan))
+        create_training_variables(self.model)
         if validation_data is not None:
             validation = as_source(validation_data)
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
@@ -320,8 +311,7 @@ class TaskModel(abc.ABC):
             self.config.save_pretrained(str(target))
             self.tokenizer.save(target)
             save_safetensors(self.head, target / SAFETENSORS)
-            settings = {"task": type(self).__name__, "settings": asdict(self.settings)}
-            (target / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            write_settings(target, type(self).__name__, asdict(self.settings))
 
     def export(self, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
         """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`."""
@@ -333,68 +323,3 @@ class TaskModel(abc.ABC):
         labels = "labels not known yet" if self.labels is None else f"{len(self.labels)} labels"
         settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())
         return f"{type(self).__name__}({self.config.model_type}, {labels}, {settings})"
-
-
-def position_limit(config: Any, tokenizer: Tokenizer) -> int:
-    """Return the longest row that a network takes."""
-    limits = [limit for limit in (tokenizer.max_length, getattr(config, "max_position_embeddings", None)) if limit]
-    if len(limits) == 2 and config.model_type in _OFFSET_POSITIONS:
-        limits[1] -= config.pad_token_id + 1
-    positive = [limit for limit in limits if limit > 0]
-    return min(positive) if positive else 1_000_000  # relative positions only: no limit
-
-
-# Their first position is the pad id plus one (an inheritance from fairseq), so their tables hold fewer than they say.
-_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "esm")
-
-
-def check_callbacks(callbacks: Sequence[Any]) -> None:
-    """Refuse callbacks that are not tf_keras's.
-
-    Raises:
-        ArgumentError: naming those of Keras 3, which can't run in a tf_keras model.
-    """
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ArgumentError(
-                f"{type(callback).__module__}.{type(callback).__name__} is no tf_keras callback. transformers' heads "
-                "are tf_keras models: import the callback from `tf_keras.callbacks`, not from `keras` or `tf.keras`."
-            )
-
-
-@contextmanager
-def written_whole(directory: str | Path) -> Iterator[Path]:
-    """Give a temporary directory beside the target, and put it in the target's place if all goes well."""
-    target = Path(directory)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield draft
-        draft.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            os.replace(target, old / "old")
-            os.replace(draft, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _saved_settings(name_or_path: str | Path, task: str) -> dict[str, Any]:
-    path = Path(name_or_path) / SETTINGS_FILE
-    if not path.is_file():
-        return {}
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        found, settings = saved["task"], saved["settings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: not the settings that `save` writes: {error!r}.") from error
-    return settings if found == task else {}
-
-
-def saved_task(directory: str | Path) -> str | None:
-    """Return the name of the task that `save` wrote into a directory, or None."""
-    path = Path(directory) / SETTINGS_FILE
-    return json.loads(path.read_text(encoding="utf-8")).get("task") if path.is_file() else None

@@ -99,6 +99,38 @@ class EntityDecoder:
         )
 
 
+def to_serving_tensors(found: Units, names: Sequence[str], text: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Lay entities out as the exported signature gives them.
+
+    Args:
+        found: the entities, by record.
+        names: what their `labels` index.
+        text: the records. Shape `(batch,)`, string.
+
+    Returns:
+        `entity_label`, `entity_text`, `entity_start`, `entity_end`, `entity_score`, each of shape
+        `(batch, max_entities)`, filled up with `""` and 0; `num_entities`, of shape `(batch,)`, int32.
+    """
+    batch = tf.size(text)
+    counts = tf.math.bincount(found.records, minlength=batch, maxlength=batch)
+    points = tf.strings.unicode_decode(text, "UTF-8")
+    origin = tf.gather(tf.cast(points.row_splits, tf.int32), found.records)
+    lengths = found.ends - found.starts
+    spans = tf.ragged.range(origin + found.starts, origin + found.starts + lengths)
+    values = {
+        "entity_label": tf.gather(tf.constant(names), found.labels),
+        "entity_text": tf.strings.unicode_encode(tf.gather(points.values, spans), "UTF-8"),
+        "entity_start": found.starts,
+        "entity_end": found.ends,
+        "entity_score": found.scores,
+    }
+    padded = {
+        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor()
+        for name, value in values.items()
+    }
+    return padded | {"num_entities": counts}
+
+
 def _each(tokens: TokenScores) -> Units:
     labels = tf.argmax(tokens.scores, -1, tf.int32)
     return Units(labels, tf.reduce_max(tokens.scores, -1), tokens.starts, tokens.ends, tokens.rows, tokens.records)

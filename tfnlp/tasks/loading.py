@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfnlp.checkpoints.directories import saved_task
 from tfnlp.checkpoints.heads import load_config
 from tfnlp.errors import CheckpointError
-from tfnlp.tasks.base import TaskModel, saved_task
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.token_classifier import TokenClassifier
 
 TASKS: dict[str, type[TaskModel]] = {"token-classification": TokenClassifier}

@@ -15,16 +15,16 @@ from tqdm.auto import tqdm
 from tfnlp._backend import keras, tf
 from tfnlp.data.pipeline import CHUNK, RowChunk, chunked
 from tfnlp.data.readers import Record
-from tfnlp.data.sources import Source, as_source, checked
-from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.data.sources import Source, as_source, check_texts, checked, texts_of
+from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import IGNORE_ID, LabelMap, Span
 from tfnlp.outputs import Entities, Entity, Predictions, Report
 from tfnlp.tasks.base import Settings, TaskModel
-from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, Units
+from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
-from tfnlp.training.metrics import tagging_report
+from tfnlp.training.metrics import tagging_report, token_losses
 from tfnlp.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -104,10 +104,11 @@ class TokenClassifier(TaskModel):
         for labelled in self._labelled(records):
             encoded = labelled.encoded
             columns = encoded.features(self.tokenizer.input_names)
-            columns["labels"] = alignment.token_labels(
-                encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens
-            )
+            columns["labels"] = self._token_labels(labelled)
             yield RowChunk(columns, encoded.splits)
+
+    def _token_labels(self, labelled: _Labelled) -> np.ndarray:
+        return alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of labelled tokens."""
@@ -179,7 +180,7 @@ class TokenClassifier(TaskModel):
         names = np.array(self._known_labels.names)
         gold: list[list[str]] = []
         predicted: list[list[str]] = []
-        losses, num_tokens = 0.0, 0
+        losses: list[float] = []
         for labelled in self._labelled(as_source(records)):
             logits = self._token_logits(labelled.encoded)
             chosen = self._word_labels(labelled, logits)
@@ -187,9 +188,8 @@ class TokenClassifier(TaskModel):
                 is_known = np.array(truth) != IGNORE_ID
                 gold.append(names[np.array(truth)[is_known]].tolist())
                 predicted.append(names[answer[is_known]].tolist())
-            total, count = self._cross_entropy(labelled, logits)
-            losses, num_tokens = losses + total, num_tokens + count
-        return tagging_report(gold, predicted, mode=mode, loss=losses / max(num_tokens, 1))
+            losses += token_losses(logits, self._token_labels(labelled)).tolist()
+        return tagging_report(gold, predicted, mode=mode, loss=float(np.mean(losses)) if losses else None)
 
     def _word_labels(self, labelled: _Labelled, logits: np.ndarray) -> list[np.ndarray]:
         """Choose each word's label; a word that the tokenizer drops whole is outside, or the first label."""
@@ -201,14 +201,6 @@ class TokenClassifier(TaskModel):
         flat = np.full(sum(sizes), self._known_labels.ids.get("O", 0))
         flat[(np.cumsum([0, *sizes])[:-1])[record] + inner] = logits[tokens].argmax(-1)
         return np.split(flat, np.cumsum(sizes)[:-1])
-
-    def _cross_entropy(self, labelled: _Labelled, logits: np.ndarray) -> tuple[float, int]:
-        labels = alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
-        chosen = np.flatnonzero(labels != IGNORE_ID)
-        scores = logits[chosen].astype(np.float64)
-        scores -= scores.max(-1, keepdims=True)
-        log_probabilities = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
-        return float(-log_probabilities[np.arange(len(chosen)), labels[chosen]].sum()), len(chosen)
 
     def _token_logits(self, encoded: Encoded) -> np.ndarray:
         """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
@@ -240,10 +232,10 @@ class TokenClassifier(TaskModel):
         if isinstance(texts, str):
             return next(self._answers([texts], decoder))
         if isinstance(texts, (list, tuple)):
-            answers = self._answers(_texts_of(texts), decoder)
+            answers = self._answers(texts_of(texts), decoder)
             progress = tqdm(answers, total=len(texts), desc="predict", unit="text", delay=_PROGRESS_AFTER)
             return Predictions(progress)
-        return self._answers(_texts_of(texts), decoder)
+        return self._answers(texts_of(texts), decoder)
 
     @cached_property
     def _decoder(self) -> tf.types.experimental.PolymorphicFunction:
@@ -269,7 +261,7 @@ class TokenClassifier(TaskModel):
         for chunk in chunked(texts, _PREDICTED_TOGETHER):
             for is_words, group in groupby(chunk, key=lambda text: not isinstance(text, str)):
                 found = list(group)
-                _check_texts(found, number)
+                check_texts(found, number)
                 number += len(found)
                 yield from self._decoded(found, is_words, decoder)
 
@@ -317,7 +309,7 @@ class TokenClassifier(TaskModel):
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(rows, logits))
-        return _padded_entities(found, decoder.names, text)
+        return to_serving_tensors(found, decoder.names, text)
 
     def _token_scores(self, rows: dict[str, tf.Tensor], logits: tf.Tensor) -> TokenScores:
         ids = rows["input_ids"].values
@@ -333,15 +325,11 @@ class TokenClassifier(TaskModel):
         """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
         differences = []
         for i, (text, entities) in enumerate(zip(texts, self.predict(list(texts)), strict=True)):
+            names = ("label", "start", "end", "text", "score")
+            columns = [served[f"entity_{name}"][i, : served["num_entities"][i]] for name in names]
             answers = [
                 Entity(label.decode(), int(start), int(end), found.decode(), float(score))
-                for label, start, end, found, score in zip(
-                    *(
-                        served[f"entity_{name}"][i, : served["num_entities"][i]]
-                        for name in ("label", "start", "end", "text", "score")
-                    ),
-                    strict=True,
-                )  # fmt: skip
+                for label, start, end, found, score in zip(*columns, strict=True)
             ]
             same = len(answers) == len(entities) and all(
                 replace(a, score=0.0) == replace(b, score=0.0) and abs(a.score - b.score) <= 1e-5
@@ -350,46 +338,6 @@ class TokenClassifier(TaskModel):
             if not same:
                 differences.append(f"{text[:80]!r}: served {answers}, predicted {list(entities)}")
         return differences
-
-
-def _padded_entities(found: Units, names: Sequence[str], text: tf.Tensor) -> dict[str, tf.Tensor]:
-    batch = tf.size(text)
-    counts = tf.math.bincount(found.records, minlength=batch, maxlength=batch)
-    points = tf.strings.unicode_decode(text, "UTF-8")
-    origin = tf.gather(tf.cast(points.row_splits, tf.int32), found.records)
-    lengths = found.ends - found.starts
-    spans = tf.ragged.range(origin + found.starts, origin + found.starts + lengths)
-    values = {
-        "entity_label": tf.gather(tf.constant(names), found.labels),
-        "entity_text": tf.strings.unicode_encode(tf.gather(points.values, spans), "UTF-8"),
-        "entity_start": found.starts,
-        "entity_end": found.ends,
-        "entity_score": found.scores,
-    }
-    padded = {
-        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor()
-        for name, value in values.items()
-    }
-    return padded | {"num_entities": counts}
-
-
-def _texts_of(texts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the text, or the words, of texts or of records."""
-    for text in texts:
-        yield text.get("words", text.get("text")) if isinstance(text, dict) else text
-
-
-def _check_texts(texts: Sequence[Any], number: int) -> None:
-    for i, text in enumerate(texts, start=number + 1):
-        if isinstance(text, str):
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"text {i}: character {error.start} is a lone surrogate, which no UTF-8 holds."
-                ) from error
-        elif not isinstance(text, (list, tuple)) or not all(isinstance(word, str) for word in text):
-            raise DataError(f"text {i}: expected a string or a list of words; found {text!r:.80}.")
 
 
 def _word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:

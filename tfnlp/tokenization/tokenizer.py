@@ -97,7 +97,7 @@ class Tokenizer:
         return lengths
 
     def check_window(self, max_length: int, stride: int) -> None:
-        """Raise `ArgumentError` if rows of `max_length` have no room for new text beside special tokens and `stride`."""
+        """Raise `ArgumentError` if `max_length` leaves no room for new text beside `stride` and special tokens."""
         check_window(max_length, stride, self.hf.num_special_tokens_to_add())
 
     def encode(self, texts: Sequence[Any], *, max_length: int | None = None, stride: int = 0) -> Encoded:

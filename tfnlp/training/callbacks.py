@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfnlp._backend import keras
+from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Report
 
 
 class EpochReport(keras.callbacks.Callback):
-    """Evaluates after every epoch and puts `val_f1`, `val_precision`, `val_recall`, `val_accuracy` and `val_loss` in the logs.
+    """Evaluates after every epoch and puts `val_f1` and its kin in Keras's logs.
 
-    It must stand before callbacks that read them (EarlyStopping, ModelCheckpoint); `fit` puts it first.
+    The others are `val_precision`, `val_recall`, `val_accuracy` and `val_loss`. It must stand before callbacks that
+    read them (EarlyStopping, ModelCheckpoint); `fit` puts it first.
 
     Attributes:
         reports: the report of each epoch so far.
@@ -34,3 +36,17 @@ class EpochReport(keras.callbacks.Callback):
             logs["val_recall"] = report.micro.recall
             logs["val_f1"] = report.micro.f1
             logs["val_accuracy"] = report.accuracy
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Refuse callbacks that are not tf_keras's.
+
+    Raises:
+        ArgumentError: naming one of Keras 3, which can't run in a tf_keras model.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ArgumentError(
+                f"{type(callback).__module__}.{type(callback).__name__} is no tf_keras callback. transformers' heads "
+                "are tf_keras models: import the callback from `tf_keras.callbacks`, not from `keras` or `tf.keras`."
+            )

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of entities and of single labels. Equal to seqeval's and scikit-learn's, tested against both.
+"""Precision, recall and F1 of entities and of single labels, equal to seqeval's and scikit-learn's.
 
 seqeval itself, the field's reference, has had no release since 2020 and builds only from source, so it is a test's
 dependency and not this library's.
@@ -7,12 +7,12 @@ dependency and not this library's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tfnlp.errors import ArgumentError
-from tfnlp.labels import Span, are_tags, tags_to_spans, tags_to_spans_strictly
+from tfnlp.labels import IGNORE_ID, Span, are_tags, tags_to_spans, tags_to_spans_strictly
 from tfnlp.outputs import Report, Scores
 
 
@@ -61,7 +61,7 @@ def tagging_report(
 Found = Iterable[tuple[int, Span]]
 
 
-def _spans(sequences: Sequence[Sequence[str]], read) -> Found:  # type: ignore[no-untyped-def]
+def _spans(sequences: Sequence[Sequence[str]], read: Callable[[Sequence[str]], list[Span]]) -> Found:
     return ((i, span) for i, labels in enumerate(sequences) for span in read(labels))
 
 
@@ -93,3 +93,20 @@ def _scores(right: int, predicted: int, gold: int) -> Scores:
     recall = right / gold if gold else 0.0
     f1 = 2 * right / (predicted + gold) if predicted + gold else 0.0
     return Scores(float(precision), float(recall), float(f1), int(gold))
+
+
+def token_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the cross entropy of each labelled token, in nats.
+
+    Args:
+        logits: Shape `(tokens, labels)`.
+        labels: label ids, -100 where there is none. Shape `(tokens,)`.
+
+    Returns:
+        Shape `(labelled tokens,)`, float64.
+    """
+    labelled = np.flatnonzero(labels != IGNORE_ID)
+    scores = logits[labelled].astype(np.float64)
+    scores -= scores.max(-1, keepdims=True)
+    log_probabilities = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    return -log_probabilities[np.arange(len(labelled)), labels[labelled]]

@@ -78,6 +78,10 @@ class AdamW(keras.optimizers.legacy.Adam):
         """Tell whether a variable decays."""
         return bool(self.weight_decay) and not any(re.search(pattern, variable.name) for pattern in self.no_decay)
 
+    def _transform_gradients(self, grads_and_vars: Any) -> Any:
+        """Make gradients of embeddings dense first: as slices, a repeated token would count wrongly in the norm."""
+        return super()._transform_gradients([(_dense(grad), var) for grad, var in grads_and_vars])
+
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None) -> tf.Operation:
         if not self.decays(var):
             return super()._resource_apply_dense(grad, var, apply_state)
@@ -86,18 +90,12 @@ class AdamW(keras.optimizers.legacy.Adam):
         with tf.control_dependencies([decayed]):
             return super()._resource_apply_dense(grad, var, apply_state)
 
-    def _resource_apply_sparse(
-        self, grad: tf.Tensor, var: tf.Variable, indices: tf.Tensor, apply_state: Any = None
-    ) -> tf.Operation:
-        """Apply the gradient of an embedding as a dense one, which the fused kernel takes."""
-        dense = tf.math.unsorted_segment_sum(grad, indices, tf.shape(var)[0])
-        return self._resource_apply_dense(dense, var, apply_state)
-
-    def _resource_apply_sparse_duplicate_indices(
-        self, grad: tf.Tensor, handle: tf.Variable, indices: tf.Tensor, **kwargs: Any
-    ) -> tf.Operation:
-        return self._resource_apply_sparse(grad, handle, indices, **kwargs)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "weight_decay": self.weight_decay, "no_decay": self.no_decay}
+
+
+def _dense(grad: Any) -> Any:
+    if isinstance(grad, tf.IndexedSlices):
+        return tf.math.unsorted_segment_sum(grad.values, grad.indices, grad.dense_shape[0])
+    return grad

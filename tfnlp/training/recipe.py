@@ -54,16 +54,27 @@ class Recipe:
         """
         if self.optimizer is None:
             steps = self.epochs * steps_per_epoch
-            return AdamW(
-                LinearSchedule(self.learning_rate, steps, int(self.warmup * steps)),
-                weight_decay=self.weight_decay,
-                **({"global_clipnorm": self.max_gradient_norm} if self.max_gradient_norm else {}),
-            )
+            clipping: dict[str, Any] = {"global_clipnorm": self.max_gradient_norm} if self.max_gradient_norm else {}
+            schedule = LinearSchedule(self.learning_rate, steps, int(self.warmup * steps))
+            return AdamW(schedule, weight_decay=self.weight_decay, **clipping)
         if isinstance(self.optimizer, str):
             return keras.optimizers.get(self.optimizer)
         if isinstance(self.optimizer, (keras.optimizers.Optimizer, keras.optimizers.legacy.Optimizer)):
             return self.optimizer
         raise ArgumentError(
-            f"{type(self.optimizer).__module__}.{type(self.optimizer).__name__} is no tf_keras optimizer. transformers' "
-            "heads are tf_keras models: take it from `tf_keras.optimizers`, not from `keras` or `tf.keras`."
+            f"{type(self.optimizer).__module__}.{type(self.optimizer).__name__} is no tf_keras optimizer. "
+            "transformers' heads are tf_keras models: take it from `tf_keras.optimizers`, not from `keras`."
         )
+
+
+def create_training_variables(model: keras.Model) -> None:
+    """Create a compiled model's optimizer slots and loss trackers now.
+
+    Left to the first step, they make `tf.function` trace that step twice, which takes as long again.
+    """
+    optimizer = model.optimizer
+    if isinstance(optimizer, keras.optimizers.legacy.Optimizer):
+        optimizer._create_all_weights(model.trainable_variables)
+    else:
+        optimizer.build(model.trainable_variables)
+    model.compiled_loss.build(model.output)

@@ -12,6 +12,7 @@ from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph import probing, trie
 from tfnlp.tokenization.graph.probing import NUM_CODE_POINTS
 from tfnlp.tokenization.graph.ragged import ranges, row_index
+from tfnlp.tokenization.graph.trie import Table
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class AddedTokens:
 
     ids: tuple[int, ...]
     trie: trie.Trie
-    alphabet: trie.Table
-    first_code_points: trie.Table
-    white_space: trie.Table
+    alphabet: Table
+    first_code_points: Table
+    white_space: Table
     strips_left: tuple[bool, ...]
     strips_right: tuple[bool, ...]
 
@@ -98,7 +99,7 @@ def replace_added_tokens(
         starts, lengths, tokens = (tf.gather(x, found) for x in (candidates, lengths, tokens))
         chosen = _leftmost(starts, starts + lengths)
         starts, lengths, tokens = (tf.boolean_mask(x, chosen) for x in (starts, lengths, tokens))
-        starts, ends = _stripped(added, code_points, segment, starts, starts + lengths, tokens)
+        starts, ends = _stripped(added, code_points, segment, (starts, starts + lengths, tokens))
         return _substituted(code_points, starts, ends, tokens)
 
     return tf.cond(tf.reduce_any(may_begin), replaced, unchanged)
@@ -130,40 +131,23 @@ def _leftmost(starts: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
 
 
 def _stripped(
-    added: AddedTokens,
-    code_points: tf.Tensor,
-    segment: tf.Tensor,
-    starts: tf.Tensor,
-    ends: tf.Tensor,
-    tokens: tf.Tensor,
+    added: AddedTokens, code_points: tf.Tensor, segment: tf.Tensor, matches: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Widen matches over the white space beside them, where the token says so."""
+    """Widen matches, `(starts, ends, tokens)`, over the white space beside them, where the token says so."""
+    starts, ends, tokens = matches
     if not (any(added.strips_left) or any(added.strips_right)):
         return starts, ends
     is_space = tf.reduce_any(tf.equal(code_points[:, None], added.white_space), axis=1)
-    stretch = tf.cumsum(tf.cast(~is_space, tf.int32) + _first_of_segment(segment))
-    space_starts = tf.searchsorted(stretch, stretch, side="left") + tf.cast(
-        ~tf.gather(is_space, tf.searchsorted(stretch, stretch, side="left")), tf.int32
-    )
-    space_ends = tf.searchsorted(stretch, stretch, side="right")
-    before = tf.maximum(starts - 1, 0)
-    touches_left = (
-        (starts > 0) & tf.gather(is_space, before) & tf.equal(tf.gather(segment, before), tf.gather(segment, starts))
-    )
-    left = tf.where(touches_left & tf.gather(added.strips_left, tokens), tf.gather(space_starts, before), starts)
-    after = tf.minimum(ends, tf.size(code_points) - 1)
-    touches_right = (
-        (ends < tf.size(code_points))
-        & tf.gather(is_space, after)
-        & tf.equal(tf.gather(segment, after), tf.gather(segment, starts))
-    )
-    right = tf.where(touches_right & tf.gather(added.strips_right, tokens), tf.gather(space_ends, after), ends)
-    previous = tf.concat([tf.zeros_like(right[:1]), right[:-1]], 0)
-    return tf.maximum(left, tf.minimum(previous, starts)), right
-
-
-def _first_of_segment(segment: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.not_equal(segment, tf.concat([tf.fill([1], -1), segment[:-1]], 0)), tf.int32)
+    others = tf.cast(tf.where(~is_space)[:, 0], tf.int32)  # a match is no space, so there are some
+    before = tf.gather(tf.concat([[-1], others], 0), tf.searchsorted(others, starts))
+    after = tf.gather(tf.concat([others, [tf.size(code_points)]], 0), tf.searchsorted(others, ends))
+    own = tf.gather(segment, starts)
+    left = tf.maximum(before + 1, tf.searchsorted(segment, own))
+    right = tf.minimum(after, tf.searchsorted(segment, own, side="right"))
+    right = tf.where(tf.gather(added.strips_right, tokens), right, ends)
+    left = tf.where(tf.gather(added.strips_left, tokens), left, starts)
+    taken = tf.concat([tf.zeros_like(right[:1]), right[:-1]], 0)  # white space that the match before has taken
+    return tf.maximum(left, tf.minimum(taken, starts)), right
 
 
 def _substituted(

@@ -93,7 +93,7 @@ def whole_texts(counts: Sequence[tf.Tensor]) -> Slices:
 
 
 def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor) -> Slices:
-    """Rows that together hold every token of the moving text, neighbours sharing `stride` tokens, as the Rust tokenizer.
+    """Rows that together hold every token of the moving text, cut where the Rust tokenizer cuts.
 
     Args:
         counts: the tokens of each text. Shape `(records,)`, int32.

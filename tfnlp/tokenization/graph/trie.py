@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from tfnlp._backend import tf
 ROOT = 0
 NO_VALUE = -1
 
-Table = np.ndarray | tf.Tensor
+Table = Any  # a NumPy array, or the constant tensor made of it
 
 
 @dataclass(frozen=True)

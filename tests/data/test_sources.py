@@ -1,0 +1,121 @@
+import pytest
+
+from tfnlp.data.sources import as_source, check_texts, checked, texts_of
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.labels import Span
+
+RECORD = {"words": ["Ada", "in"], "labels": ["B-PER", "O"]}
+
+
+def read(data, labelled=True):
+    return list(checked(as_source(data), labelled=labelled))
+
+
+def test_lists_of_dicts():
+    assert read([RECORD]) == [RECORD]
+    assert read([{"tokens": ("a",), "ner_tags": ["O"], "id": 7}]) == [{"words": ["a"], "labels": ["O"]}]
+    spans = [{"start": 0, "end": 3, "label": "PER"}, (4, 6, "X"), Span("Y", 0, 1)]
+    expected = [Span("PER", 0, 3), Span("X", 4, 6), Span("Y", 0, 1)]
+    assert read([{"text": "Ada in", "spans": spans}]) == [{"text": "Ada in", "spans": expected}]
+
+
+def test_files(tmp_path):
+    path = tmp_path / "x.conll"
+    path.write_text("Ada B-PER\nin O\n")
+    assert read(path) == read(str(path)) == [RECORD]
+
+
+def test_pandas():
+    pandas = pytest.importorskip("pandas")
+    assert read(pandas.DataFrame([RECORD, RECORD])) == [RECORD, RECORD]
+
+
+def test_datasets():
+    datasets = pytest.importorskip("datasets")
+    names = ["O", "B-PER"]
+    features = datasets.Features(
+        {
+            "tokens": datasets.Sequence(datasets.Value("string")),
+            "ner_tags": datasets.Sequence(datasets.ClassLabel(names=names)),
+        }
+    )
+    data = datasets.Dataset.from_dict({"tokens": [["Ada", "in"]], "ner_tags": [[1, 0]]}, features=features)
+    assert read(data) == [RECORD]
+
+
+def test_tf_data():
+    from tfnlp._backend import tf
+
+    words, labels = tf.ragged.constant([["Ada", "in"]]), tf.ragged.constant([["B-PER", "O"]])
+    assert read(tf.data.Dataset.from_tensor_slices((words, labels))) == [RECORD]
+    assert read(tf.data.Dataset.from_tensor_slices({"tokens": words, "tags": labels})) == [RECORD]
+
+
+def test_a_source_can_be_read_again():
+    class Twice:
+        def __iter__(self):
+            return iter([RECORD])
+
+    source = as_source(Twice())
+    assert list(source) == list(source) == [RECORD]
+    assert source.is_stream
+    assert as_source(source) is source
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"words": ["a", "b"], "labels": ["O"]}, "2 words but 1 labels."),
+        ({"words": ["a"]}, "`labels` are missing."),
+        ({"words": "ab", "labels": ["O", "O"]}, "`words` must be a list of strings; found 'ab'."),
+        ({"words": ["a"], "labels": [1]}, "`labels` must be a list of label names; found [1]."),
+        ({"words": [], "labels": []}, "the text is empty."),
+        ({"words": [" ", ""], "labels": ["O", "O"]}, "the text is empty."),
+        ({"text": "", "spans": []}, "the text is empty."),
+        ({"text": " \n ", "spans": []}, "the text is empty."),
+        ({"text": "Ada"}, "`spans` are missing."),
+        ({"text": 3, "spans": []}, "`text` must be a string; found 3."),
+        (
+            {"text": "Ada", "spans": [(1, 9, "PER")]},
+            "the span [1, 9) 'PER' does not lie within the text of 3 characters.",
+        ),
+        ({"text": "Ada", "spans": [(2, 2, "X")]}, "the span [2, 2) 'X' does not lie within the text of 3 characters."),
+        ({"text": "Ada", "spans": [(0, 3)]}, "a span must be (start, end, label); found (0, 3)."),
+        ({"text": "Ada", "spans": [("0", 3, "X")]}, "a span must be (int, int, str); found ('0', 3, 'X')."),
+        ({"a": 1}, "expected 'words' and 'labels', or 'text' and 'spans'; found ['a']."),
+    ],
+)
+def test_wrong_records(record, message):
+    with pytest.raises(DataError) as caught:
+        read([RECORD, record])
+    assert str(caught.value) == f"the records: record 2: {message}"
+
+
+def test_several_problems_are_told_at_once():
+    with pytest.raises(DataError) as caught:
+        read([{"words": ["a"]}] * 9)
+    assert len(str(caught.value).splitlines()) == 5
+
+
+def test_no_records():
+    with pytest.raises(DataError, match=r"^the records: there are no records\.$"):
+        read([])
+
+
+def test_what_is_no_source():
+    with pytest.raises(ArgumentError, match=r"^can't read records from int: pass a file, a list of dicts, or a dataset\.$"):
+        as_source(3)
+    with pytest.raises(ArgumentError, match=r"^an iterator can be read only once"):
+        as_source(iter([RECORD]))
+    with pytest.raises(DataError, match=r"^a record must be a dict"):
+        read([("a", "O")])
+
+
+def test_texts():
+    assert list(texts_of([{"words": ["a"]}, {"text": "b"}, "c", ["d"]])) == [["a"], "b", "c", ["d"]]
+    with pytest.raises(DataError) as caught:
+        check_texts(["a", 3], 10)
+    assert str(caught.value) == "text 12: expected a string or a list of words; found 3."
+    with pytest.raises(DataError) as caught:
+        check_texts(["a\ud800"], 0)
+    assert str(caught.value) == "text 1: character 1 is a lone surrogate, which no UTF-8 holds."

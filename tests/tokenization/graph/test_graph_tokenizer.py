@@ -1,0 +1,268 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from tests.conftest import data
+from tests.tiny import VOCABULARY, build_tokenizer
+from tfnlp import GraphTokenizer
+from tfnlp._backend import tf
+from tfnlp.errors import ArgumentError, CheckpointError, UnsupportedTokenizerError
+
+HARD = [
+    "",
+    " ",
+    "Hello, World! unable [MASK] x[SEP]y",
+    "café İstanbul 我是 nai\u0308ve\u0301",
+    "a" * 101 + " " + "b" * 100,
+    "[CLS][CLS] [cls] [MASK",
+    "\u0000\ufffd\u200b\u00ad\u2028x",
+    "\ua9c0\u0301\u1b44a\u0301\ua953\u0334",
+    "\U0001d15e\U0001d165\U0001d16e\U0001d165",
+    "각가\u11a8 한국어",
+    "ﬁ Ⅷ ½ ﷺ",
+    "👩‍🚀 e\u0301\u0327 ẞ ŒŦ",
+    "don't stop-me.now",
+]
+# Letters, marks that change places, spaces, Hangul, CJK, special tokens: what the rules distinguish.
+TEXT = st.lists(
+    st.one_of(
+        st.sampled_from([*"aBx.,- \t\n[]#'", "[MASK]", "[SEP]", "un", "able", "##", "我", "가", "İ", "\ufffd", "\u200d"]),
+        st.sampled_from([*"\u0300\u0316\u0334\u0345\u1b44\ua953\ua9c0\U0001d165\U0001d16d"]),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=25,
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A Rust tokenizer and its graph."""
+    rust = build_tokenizer("bert", tmp_path_factory.mktemp("bert"))
+    return rust, GraphTokenizer(rust)
+
+
+def rows_of(encoded):
+    """Turn a graph's answer into one dict a row, as Rust gives it."""
+    names = ("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids", "sequence_ids")
+    columns = {name: encoded[name].to_list() for name in names}
+    rows = []
+    for i in range(len(columns["input_ids"])):
+        row = {name: column[i] for name, column in columns.items()}
+        row["offsets"] = [tuple(offset) for offset in row["offsets"]]
+        for name in ("word_ids", "sequence_ids"):
+            row[name] = [None if value < 0 else value for value in row[name]]
+        rows.append(row)
+    return rows
+
+
+def rows_of_rust(encodings):
+    return [
+        {
+            "input_ids": e.ids,
+            "token_type_ids": e.type_ids,
+            "attention_mask": e.attention_mask,
+            "special_tokens_mask": e.special_tokens_mask,
+            "offsets": e.offsets,
+            "word_ids": e.word_ids,
+            "sequence_ids": e.sequence_ids,
+        }
+        for e in encodings
+    ]
+
+
+def assert_equal(graph, rust, texts, pairs=None, *, words=False, **options):
+    found = graph(texts, pairs, **options)
+    cuts = "max_length" in options
+    settings = {"truncation": "only_second" if pairs else True} if cuts else {}
+    theirs = rust(
+        texts, pairs, is_split_into_words=words, return_overflowing_tokens=cuts, verbose=False, **settings, **options
+    )
+    assert rows_of(found) == rows_of_rust(theirs.encodings)
+    if cuts:
+        assert found["row_to_record"].numpy().tolist() == list(theirs["overflow_to_sample_mapping"])
+
+
+@pytest.mark.parametrize("text", HARD, ids=ascii)
+def test_hard_text(pair, text):
+    rust, graph = pair
+    assert_equal(graph, rust, [text])
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_random_text(pair, texts):
+    rust, graph = pair
+    assert_equal(graph, rust, texts)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3), st.booleans())
+def test_random_pairs(pair, texts, special):
+    rust, graph = pair
+    assert_equal(graph, rust, [a for a, _ in texts], [b for _, b in texts], add_special_tokens=special)
+
+
+@given(st.lists(st.lists(TEXT, max_size=5), min_size=1, max_size=3))
+def test_random_words(pair, texts):
+    rust, graph = pair
+    ragged = tf.RaggedTensor.from_row_lengths(
+        tf.constant([word for words in texts for word in words], tf.string), [len(words) for words in texts]
+    )
+    theirs = rust(texts, is_split_into_words=True)
+    assert rows_of(graph(ragged)) == rows_of_rust(theirs.encodings)
+
+
+@given(st.lists(TEXT, min_size=1, max_size=3), st.integers(4, 12), st.data())
+def test_random_windows(pair, texts, max_length, data):
+    rust, graph = pair
+    stride = data.draw(st.integers(0, max_length - 3))
+    assert_equal(graph, rust, texts, max_length=max_length, stride=stride)
+
+
+def test_windows_of_the_second_text(pair):
+    rust, graph = pair
+    assert_equal(graph, rust, ["ada", "bob stone"], ["the cat " * 9, "x"], max_length=14, stride=3)
+
+
+def test_cased(tmp_path):
+    file = tmp_path / "vocab.txt"
+    file.write_text("\n".join([*VOCABULARY, "Ada", "É", "##É"]) + "\n", encoding="utf-8")
+    import transformers
+
+    rust = transformers.BertTokenizerFast(str(file), do_lower_case=False)
+    graph = GraphTokenizer(rust)
+    for text in ["Ada É xÉ e\u0301 E\u0301", *HARD]:
+        assert_equal(graph, rust, [text])
+
+
+@pytest.mark.parametrize("strip_accents", [True, False])
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("clean_text", [True, False])
+@pytest.mark.parametrize("chinese", [True, False])
+def test_every_setting_of_the_normalizer(strip_accents, lowercase, clean_text, chinese):
+    rust = Tokenizer(models.WordPiece({name: i for i, name in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    rust.normalizer = normalizers.BertNormalizer(clean_text, chinese, strip_accents, lowercase)
+    rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    graph = GraphTokenizer(rust)
+    for text in HARD:
+        found = rows_of(graph([text]))[0]
+        theirs = rust.encode(text)
+        assert (found["input_ids"], found["offsets"]) == (theirs.ids, theirs.offsets)
+        assert found["word_ids"] == theirs.word_ids
+
+
+def test_bert_processing_and_no_processing(tmp_path):
+    rust = build_tokenizer("bert", tmp_path)
+    backend = rust.backend_tokenizer
+    for processor in (processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2)), None):
+        if processor is not None:
+            backend.post_processor = processor
+        else:
+            backend = Tokenizer(backend.model)
+            backend.normalizer, backend.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+        found = rows_of(GraphTokenizer(backend)(["ada x"], ["bob"]))
+        assert found == rows_of_rust([backend.encode("ada x", "bob")])
+
+
+def test_added_tokens_that_take_spaces_or_overlap(tmp_path):
+    rust = build_tokenizer("bert", tmp_path)
+    rust.add_tokens(
+        [
+            AddedToken("<l>", lstrip=True, normalized=False),
+            AddedToken("<r>", rstrip=True, normalized=False),
+            AddedToken("<lr>", lstrip=True, rstrip=True, normalized=False),
+            AddedToken("<l><r>", normalized=False),
+            AddedToken("> <", normalized=False),
+        ]
+    )
+    graph = GraphTokenizer(rust)
+    for text in ["a <l> b <r>  c <lr> d", "<l><r><l>", " <r> <l> ", "<r>  <r> \u3000<lr>\n", "<l> <r>", "> < <l", "x<lr>"]:
+        assert_equal(graph, rust, [text, "", text])
+    assert_equal(graph, rust, [["a ", " <l> ", "<r>"], ["<lr> "]], words=True)
+
+
+@pytest.mark.parametrize("flag", ["single_word", "normalized"])
+def test_flags_of_added_tokens_that_are_refused(tmp_path, flag):
+    rust = build_tokenizer("bert", tmp_path)
+    rust.add_tokens([AddedToken("<x>", **{"normalized": False, flag: True})])
+    with pytest.raises(UnsupportedTokenizerError) as caught:
+        GraphTokenizer(rust)
+    assert str(caught.value) == (
+        f"The added token '<x>' has `{flag}=True`, which is not reproduced in the graph. Add it with "
+        f"`AddedToken('<x>', {flag}=False)`."
+    )
+
+
+@pytest.mark.parametrize("name", ["roberta", "albert"])
+def test_other_families_are_refused(tmp_path, name):
+    with pytest.raises(UnsupportedTokenizerError, match=r"can't be compiled into the graph; only 'WordPiece' can"):
+        GraphTokenizer(build_tokenizer(name, tmp_path))
+
+
+def test_other_parts_are_refused(tmp_path):
+    rust = build_tokenizer("bert", tmp_path)
+    for side in ("padding_side", "truncation_side"):
+        setattr(rust, side, "left")
+        with pytest.raises(UnsupportedTokenizerError, match=rf"^`{side}='left'` is not reproduced in the graph\.$"):
+            GraphTokenizer(rust)
+        setattr(rust, side, "right")
+    backend = rust.backend_tokenizer
+    backend.post_processor = processors.ByteLevel()
+    with pytest.raises(UnsupportedTokenizerError, match=r"^The post-processor 'ByteLevel' is not reproduced"):
+        GraphTokenizer(backend)
+    backend.normalizer = normalizers.NFC()
+    with pytest.raises(UnsupportedTokenizerError, match=r"^The normalizer 'NFC' can't be compiled"):
+        GraphTokenizer(backend)
+
+
+def test_wrong_calls(pair, tmp_path):
+    _, graph = pair
+    with pytest.raises(ArgumentError, match=r"put a single text into a list\.$"):
+        graph("text")
+    with pytest.raises(ArgumentError) as caught:
+        graph(["text"], max_length=8, stride=6)
+    assert str(caught.value) == (
+        "`max_length=8` has room for 6 tokens of text beside the special tokens; `stride` must be in [0, 6), and is 6."
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="leaves no room for a window"):
+        graph(["the cat " * 9], ["bob stone"], max_length=8)
+    with pytest.raises(CheckpointError, match="no tokenizer could be loaded from there"):
+        GraphTokenizer.from_pretrained(tmp_path)
+
+
+def test_eager_graph_and_tf_data_agree(pair):
+    _, graph = pair
+    texts = ["Ada lives in Paris", "", "the cat"]
+    eager = graph(texts)["input_ids"].to_list()
+    inside = tf.function(lambda batch: graph(batch)["input_ids"])
+    assert inside(tf.constant(texts)).to_list() == eager
+    dataset = tf.data.Dataset.from_tensor_slices(texts).batch(2).map(lambda batch: graph(batch)["input_ids"])
+    assert [row for batch in dataset for row in batch.to_list()] == eager
+
+
+def test_an_empty_batch_and_bytes_that_are_no_utf8(pair):
+    rust, graph = pair
+    assert graph(tf.constant([], tf.string))["input_ids"].to_list() == []
+    assert graph([b"ada \xff bob"])["input_ids"].to_list() == [rust("ada \ufffd bob")["input_ids"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bert_uncased", "bert_cased", "bert_chinese"])
+def test_conformance_texts_and_random_strings(name):
+    from benchmarks.corpora import conformance_lines, random_strings
+    from benchmarks.tokenizer import differences, load
+
+    rust = load(data(f"tok/{name}"))
+    lines = [*conformance_lines(data("conf")), *random_strings(100_000)]
+    assert differences(GraphTokenizer(rust), rust, lines) == []
+
+
+def test_questions_with_known_ids():
+    import json
+
+    from benchmarks.tokenizer import load
+
+    golden = data("conf/hf_swift_bert_goldens")
+    questions = [entry["original"] for entry in json.loads((golden / "question_tokens.json").read_text())]
+    ids = json.loads((golden / "tokenized_questions.json").read_text())
+    found = GraphTokenizer(load(data("tok/bert_uncased")))(questions, add_special_tokens=False)["input_ids"].to_list()
+    assert found == ids

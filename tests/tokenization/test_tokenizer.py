@@ -1,0 +1,63 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.tiny import TEXTS, build_tokenizer
+from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
+from tfnlp.tokenization.tokenizer import Tokenizer
+
+WORDS = [text.split() for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tmp_path_factory):
+    return {name: Tokenizer(build_tokenizer(name, tmp_path_factory.mktemp(name))) for name in ("bert", "roberta", "albert")}
+
+
+@pytest.mark.parametrize("texts", [TEXTS, WORDS], ids=["texts", "words"])
+@pytest.mark.parametrize("options", [{}, {"max_length": 9, "stride": 2}])
+def test_rust_and_graph_encode_alike(tokenizers, texts, options):
+    tokenizer = tokenizers["bert"]
+    ours = tokenizer.encode(texts, **options)
+    theirs = tokenizer._encode_in_rust(texts, options.get("max_length"), options.get("stride", 0))
+    for field in dataclasses.fields(ours):
+        assert np.array_equal(getattr(ours, field.name), getattr(theirs, field.name)), field.name
+
+
+@pytest.mark.parametrize("name", ["roberta", "albert"])
+def test_other_families_are_encoded_by_rust(tokenizers, name):
+    tokenizer = tokenizers[name]
+    assert "run by Rust" in repr(tokenizer)
+    encoded = tokenizer.encode(TEXTS, max_length=16, stride=4)
+    assert encoded.lengths.max() <= 16
+    assert encoded.row_to_record.tolist() == sorted(encoded.row_to_record.tolist())
+    for record, start, end, special in zip(
+        encoded.records, encoded.starts, encoded.ends, encoded.special_tokens_mask, strict=True
+    ):
+        assert 0 <= start <= end <= len(TEXTS[record])
+        assert special == (start == end == 0)
+    with pytest.raises(UnsupportedTokenizerError):
+        _ = tokenizer.graph
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "albert"])
+def test_words_keep_their_numbers(tokenizers, name):
+    encoded = tokenizers[name].encode(WORDS)
+    text = encoded.special_tokens_mask == 0
+    for record, words in enumerate(WORDS):
+        assert set(encoded.word_ids[text & (encoded.records == record)]) == set(range(len(words)))
+
+
+def test_a_window_without_room(tokenizers):
+    for name in ("bert", "roberta"):
+        with pytest.raises(ArgumentError, match=r"^`max_length=4` has room for 2 tokens of text beside the special tokens"):
+            tokenizers[name].encode(TEXTS, max_length=4, stride=2)
+
+
+def test_what_a_network_wants(tokenizers):
+    assert tokenizers["bert"].input_names == ["input_ids", "attention_mask", "token_type_ids"]
+    assert tokenizers["roberta"].input_names == ["input_ids", "attention_mask"]
+    assert tokenizers["roberta"].pad_id == 1
+    assert tokenizers["bert"].max_length == 64
+    assert "run in the graph" in repr(tokenizers["bert"])
