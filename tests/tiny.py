@@ -20,7 +20,6 @@ _PIECES = ["ada", "lives", "in", "paris", ".", "bob", "stone", "went", "to", "ne
 _LETTERS = list("abcdefghijklmnopqrstuvwxyz0123456789,?-'")
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_PIECES, *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
 VOCABULARY += ["##er", "##ing", "un", "able", "##able"]
-WORDPIECE = ("bert", "distilbert", "electra", "mpnet")
 ARCHITECTURES = ("bert", "distilbert", "electra", "roberta", "albert")
 
 _SMALL = {
@@ -65,6 +64,20 @@ def build_tokenizer(architecture: str, directory: Path) -> Any:
     file.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     classes = {"bert": "BertTokenizerFast", "distilbert": "DistilBertTokenizerFast", "electra": "ElectraTokenizerFast"}
     return getattr(transformers, classes[architecture])(str(file), do_lower_case=True, model_max_length=64)
+
+
+def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
+    """Return a small classifier with the usual initial weights and no dropout, which learns the records quickly."""
+    from tfnlp import TokenClassifier
+    from tfnlp._backend import keras
+
+    tokenizer = build_tokenizer(architecture, directory)
+    config = build_config(architecture, len(tokenizer))
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout")
+    for name in (name for name in names if hasattr(config, name)):
+        setattr(config, name, 0.0)
+    keras.utils.set_random_seed(1)
+    return TokenClassifier.from_config(config, tokenizer, **{"max_length": 24, "stride": 6, **options})
 
 
 def write_checkpoint(architecture: str, directory: Path) -> Path:

@@ -93,9 +93,8 @@ class LabelMap:
 
 
 def are_tags(names: Iterable[str]) -> bool:
-    """Tell whether all names are `O` or a scheme's prefix with a type, and at least one has a prefix."""
-    kinds = {"outside" if name == OUTSIDE else "tag" if _TAG.fullmatch(name) else "other" for name in names}
-    return "tag" in kinds and "other" not in kinds
+    """Tell whether all names are `O` or a scheme's prefix with a type."""
+    return all(name == OUTSIDE or _TAG.fullmatch(name) for name in names)
 
 
 def split_tag(tag: str) -> tuple[str, str]:

@@ -212,6 +212,7 @@ def test_pytorch_loads_what_is_saved(checkpoints, name):
 
 
 @pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # PyTorch's side, 2026-11
 def test_deberta_2_with_its_own_position_projections(tmp_path):
     torch = pytest.importorskip("torch")
     import transformers

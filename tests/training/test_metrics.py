@@ -48,6 +48,11 @@ def test_single_labels_are_scored_as_scikit_learn_scores_them(pairs):
         assert (found.precision, found.recall, found.f1, found.support) == pytest.approx([row[i] for row in theirs])
 
 
+def test_no_entity_found_where_there_is_none():
+    report = tagging_report([["O", "O"]], [["O", "O"]])
+    assert (report.f1, report.accuracy, dict(report.labels)) == (0.0, 1.0, {})
+
+
 def test_what_can_t_be_compared():
     with pytest.raises(ArgumentError, match=r"must hold as many records, and each as many labels\.$"):
         tagging_report([["O"]], [["O", "O"]])

@@ -165,7 +165,7 @@ class TaskModel(abc.ABC):
         labels, own = LabelMap(tuple(names)), self.labels
         if own is not None and set(own.names) == set(labels.names):
             return  # the checkpoint's order stays: its weights are in that order
-        if "model" in self.__dict__:
+        if "head" in self.__dict__:
             raise LabelError(f"the network is already built for the labels {list(own.names) if own else None}.")
         self._fresh_head = own is not None
         self.config.id2label = dict(enumerate(labels.names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,7 +36,14 @@ def compile_tokenizer(tokenizer: Tokenizer) -> Program:
     Raises:
         UnsupportedTokenizerError: if a component or setting can't be reproduced; it names which.
     """
-    spec = json.loads(tokenizer.to_str())
+    return _compile(tokenizer.to_str())
+
+
+@lru_cache(maxsize=8)
+def _compile(source: str) -> Program:
+    """Compile a `tokenizer.json`, once for the same content."""
+    tokenizer = Tokenizer.from_str(source)
+    spec = json.loads(source)
     _require("model", spec["model"], "WordPiece")
     _require("normalizer", spec["normalizer"], "BertNormalizer")
     _require("pre-tokenizer", spec["pre_tokenizer"], "BertPreTokenizer")

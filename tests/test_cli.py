@@ -1,0 +1,119 @@
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.tiny import RECORDS, TEXTS
+from tfnlp.cli import app, main
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def saved(tagger, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("cli") / "model"
+    tagger.save(directory)
+    return directory
+
+
+@pytest.fixture
+def conll(tmp_path):
+    path = tmp_path / "data.conll"
+    sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(r["words"], r["labels"], strict=True)) for r in RECORDS]
+    path.write_text("\n".join(sentences))
+    return path
+
+
+def run(*arguments, **options):
+    result = runner.invoke(app, list(map(str, arguments)), **options)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_train_evaluate_predict_export(checkpoints, conll, tmp_path):
+    output = tmp_path / "out"
+    options = ["--epochs", 2, "--batch-size", 4, "--learning-rate", 1e-3, "--max-length", 24, "--stride", 4, "--seed", 1]
+    found = run(
+        "train", "token-classification", "--model", checkpoints["bert"], "--train", conll, "--dev", conll,
+        "--output", output, "--patience", 1, *options,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert f"saved to {output}" in found.output.replace("\n", "")
+    settings = json.loads((output / "tfnlp.json").read_text())["settings"]
+    assert (settings["max_length"], settings["stride"]) == (24, 4)
+    found = run("export", output, tmp_path / "serving" / "1")
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "serving" / "1" / "saved_model.pb").exists()
+
+
+def test_evaluate(saved, conll, tmp_path):
+    report = tmp_path / "report.json"
+    found = run("evaluate", saved, "--data", conll, "--report", report, "--mode", "strict")
+    assert found.exit_code == 0
+    assert "micro avg" in found.output
+    assert json.loads(report.read_text())["micro"]["f1"] == 1.0
+
+
+def test_predict_from_a_file_and_from_standard_input(saved, tmp_path, monkeypatch):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(TEXTS) + "\n")
+    lines = [json.loads(line) for line in run("predict", saved, path).output.splitlines()]
+    assert [line["text"] for line in lines] == TEXTS
+    assert [e["text"] for e in lines[1]["entities"]] == ["Bob Stone", "New York"]
+    table = run("predict", saved, "--format", "table", input=TEXTS[0] + "\n[MASK]\n")
+    assert "Paris" in table.output
+    assert "[MASK]" in table.output
+
+
+def test_conllu_and_columns(checkpoints, tmp_path):
+    path = tmp_path / "x.conll"
+    path.write_text("1 O Ada\n2 B-PER Bob\n")
+    options = ["--model", checkpoints["bert"], "--train", path, "--output", tmp_path / "o", "--epochs", 1]
+    assert run("train", "token-classification", *options, "--columns", "-,label,word").exit_code == 0
+
+
+def in_main(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["tfnlp", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code, capsys.readouterr().err
+
+
+def test_an_error_is_one_message(monkeypatch, capsys, saved, tmp_path):
+    code, message = in_main(monkeypatch, capsys, "evaluate", saved, "--data", tmp_path / "none.conll")
+    assert (code, message) == (1, f"error: {tmp_path / 'none.conll'}: there is no such file.\n")
+    code, message = in_main(monkeypatch, capsys, "export", tmp_path, tmp_path / "x")
+    assert code == 1
+    assert message.startswith(f"error: {tmp_path}: this directory is no checkpoint")
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"ok\n\xff\n")
+    code, message = in_main(monkeypatch, capsys, "predict", saved, bad)
+    assert (code, message) == (1, f"error: {bad}:2: byte 0xff at position 0 is not UTF-8. Convert the file to UTF-8.\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    code, message = in_main(monkeypatch, capsys, "predict", saved)
+    assert (code, message) == (1, "error: standard input: the file is empty.\n")
+
+
+def test_patience_needs_something_to_watch(checkpoints, conll, tmp_path):
+    options = ["--model", checkpoints["bert"], "--train", conll, "--output", tmp_path / "x", "--patience", 1]
+    found = run("train", "token-classification", *options)
+    assert found.exit_code == 2
+    assert "--patience needs --dev" in found.output
+
+
+def test_help_needs_no_tensorflow():
+    code = "import sys, tfnlp.cli, typer.testing as t; r = t.CliRunner().invoke(tfnlp.cli.app, ['--help']); "
+    code += "assert r.exit_code == 0 and 'train' in r.output; "
+    code += "assert not {'tensorflow', 'transformers', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_import_loads_nothing_heavy():
+    code = "import sys, tfnlp; assert not {'tensorflow', 'transformers', 'numpy', 'rich'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
