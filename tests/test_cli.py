@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -36,7 +37,20 @@ def run(*arguments, **options):
 
 def test_train_evaluate_predict_export(checkpoints, conll, tmp_path):
     output = tmp_path / "out"
-    options = ["--epochs", 2, "--batch-size", 4, "--learning-rate", 1e-3, "--max-length", 24, "--stride", 4, "--seed", 1]
+    options = [
+        "--epochs",
+        2,
+        "--batch-size",
+        4,
+        "--learning-rate",
+        1e-3,
+        "--max-length",
+        24,
+        "--stride",
+        4,
+        "--seed",
+        1,
+    ]
     found = run(
         "train", "token-classification", "--model", checkpoints["bert"], "--train", conll, "--dev", conll,
         "--output", output, "--patience", 1, *options,
@@ -112,8 +126,13 @@ def test_help_needs_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_user_s_keras_stays_keras_3():
+    code = "import tfnlp, os, tensorflow as tf; from tfnlp.checkpoints.upstream import import_heads; import_heads(); "
+    code += "assert 'TF_USE_LEGACY_KERAS' not in os.environ; assert tf.keras.__version__.startswith('3.')"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
 def test_import_loads_nothing_heavy():
     code = "import sys, tfnlp; assert not {'tensorflow', 'transformers', 'numpy', 'rich'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-

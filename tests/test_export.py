@@ -125,5 +125,3 @@ def test_other_inputs_of_a_network(checkpoints, tmp_path):
     task.export(tmp_path / "1")
     loaded = tf.saved_model.load(str(tmp_path / "1"))
     assert set(loaded.signatures["logits"].structured_input_signature[1]) == {"input_ids", "attention_mask"}
-
-

@@ -59,7 +59,9 @@ def test_overlapping_or_outlying_spans_have_no_tags():
         spans_to_tags([Span("A", 0, 2), Span("B", 1, 3)], 3)
     with pytest.raises(ArgumentError, match=r"does not lie within the 3 words\.$"):
         spans_to_tags([Span("A", 2, 4)], 3)
-    with pytest.raises(ArgumentError, match=r"^unknown tag scheme 'IOB3'; the schemes are IOB1, IOB2, BIOES and BMES\.$"):
+    with pytest.raises(
+        ArgumentError, match=r"^unknown tag scheme 'IOB3'; the schemes are IOB1, IOB2, BIOES and BMES\.$"
+    ):
         spans_to_tags([Span("A", 0, 1)], 3, "IOB3")
 
 

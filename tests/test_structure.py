@@ -17,7 +17,13 @@ FLOORS = {
 }  # fmt: skip
 WITHOUT_TENSORFLOW = ("errors", "labels", "outputs", "data.readers", "data.sources", "tokenization.alignment",
                       "tokenization.encoded", "tokenization.pretrained", "checkpoints.directories", "training.metrics")  # fmt: skip
-TRANSFORMERS = ("checkpoints.heads", "checkpoints.weights", "tokenization.pretrained", "demo.tour")
+TRANSFORMERS = (
+    "checkpoints.heads",
+    "checkpoints.weights",
+    "checkpoints.upstream",
+    "tokenization.pretrained",
+    "demo.tour",
+)
 
 
 def name_of(path):

@@ -16,9 +16,35 @@ LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 TEXTS = [" ".join(record["words"]) for record in RECORDS]
 LONG_TEXT = " ".join(TEXTS * 6)
 
-_PIECES = ["ada", "lives", "in", "paris", ".", "bob", "stone", "went", "to", "new", "york", "the", "cat", "house", "and", "!"]
+_PIECES = [
+    "ada",
+    "lives",
+    "in",
+    "paris",
+    ".",
+    "bob",
+    "stone",
+    "went",
+    "to",
+    "new",
+    "york",
+    "the",
+    "cat",
+    "house",
+    "and",
+    "!",
+]
 _LETTERS = list("abcdefghijklmnopqrstuvwxyz0123456789,?-'")
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_PIECES, *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *_PIECES,
+    *_LETTERS,
+    *(f"##{letter}" for letter in _LETTERS),
+]
 VOCABULARY += ["##er", "##ing", "un", "able", "##able"]
 ARCHITECTURES = ("bert", "distilbert", "electra", "roberta", "albert")
 
@@ -35,7 +61,11 @@ def build_config(architecture: str, vocabulary_size: int) -> Any:
     """Return a small configuration with named labels."""
     import transformers
 
-    extra = {"vocab_size": vocabulary_size, "id2label": dict(enumerate(LABELS)), "label2id": {l: i for i, l in enumerate(LABELS)}}
+    extra = {
+        "vocab_size": vocabulary_size,
+        "id2label": dict(enumerate(LABELS)),
+        "label2id": {l: i for i, l in enumerate(LABELS)},
+    }
     if architecture == "distilbert":
         sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
         return transformers.DistilBertConfig(**sizes, **extra)
@@ -58,7 +88,9 @@ def build_tokenizer(architecture: str, directory: Path) -> Any:
     if architecture == "albert":
         trained = SentencePieceUnigramTokenizer()
         special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
-        trained.train_from_iterator(TEXTS, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False)
+        trained.train_from_iterator(
+            TEXTS, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
         return transformers.AlbertTokenizerFast(tokenizer_object=trained._tokenizer, model_max_length=64)
     file = directory / "vocab.txt"
     file.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")

@@ -108,7 +108,9 @@ def test_errors_name_cause_and_remedy(checkpoints, copied, tmp_path):
         "(model.safetensors, tf_model.h5, pytorch_model.bin) and a tokenizer."
     )
     found = message(CheckpointError, "nobody/there-is-no-such-model")
-    assert found.startswith("nobody/there-is-no-such-model: neither a directory nor a checkpoint that can be had from the Hub")
+    assert found.startswith(
+        "nobody/there-is-no-such-model: neither a directory nor a checkpoint that can be had from the Hub"
+    )
     assert found.endswith("(`hf download NAME --local-dir DIR`) and pass the directory.")
     weights = copied / "model.safetensors"
     whole = weights.read_bytes()
@@ -217,7 +219,13 @@ def test_deberta_2_with_its_own_position_projections(tmp_path):
     torch = pytest.importorskip("torch")
     import transformers
 
-    sizes = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    sizes = {
+        "vocab_size": 40,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     attention = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "share_att_key": False}
     model = transformers.AutoModelForTokenClassification.from_config(transformers.DebertaV2Config(**sizes, **attention))
     for parameter in model.parameters():

@@ -103,7 +103,9 @@ def test_no_records():
 
 
 def test_what_is_no_source():
-    with pytest.raises(ArgumentError, match=r"^can't read records from int: pass a file, a list of dicts, or a dataset\.$"):
+    with pytest.raises(
+        ArgumentError, match=r"^can't read records from int: pass a file, a list of dicts, or a dataset\.$"
+    ):
         as_source(3)
     with pytest.raises(ArgumentError, match=r"^an iterator can be read only once"):
         as_source(iter([RECORD]))

@@ -47,7 +47,9 @@ def records_of_windows(draw):
         bounds = [(3 * k, 3 * k + draw(st.integers(1, 3)), draw(st.booleans())) for k in range(size)]
         windows, start = [], 0
         while True:
-            windows.append([(*bound, source.dirichlet([0.3] * 5).astype(np.float32)) for bound in bounds[start : start + width]])
+            windows.append(
+                [(*bound, source.dirichlet([0.3] * 5).astype(np.float32)) for bound in bounds[start : start + width]]
+            )
             if start + width >= size:
                 break
             start += width - stride

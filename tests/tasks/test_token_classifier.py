@@ -156,7 +156,9 @@ def test_which_tokens_are_labelled(checkpoints, all_tokens):
     task = fresh(checkpoints, label_all_tokens=all_tokens)
     records = [{"words": ["cats", "Paris"], "labels": ["B-PER", "B-LOC"]}]
     _, labels = next(iter(task.dataset(records)))
-    assert sorted(labels["logits"].numpy()[0][:6].tolist()) == sorted([-100, 3, 3 if all_tokens else -100, 1, -100, -100])
+    assert sorted(labels["logits"].numpy()[0][:6].tolist()) == sorted(
+        [-100, 3, 3 if all_tokens else -100, 1, -100, -100]
+    )
 
 
 def test_a_long_text_becomes_windows_in_training_and_prediction(tagger):
@@ -377,5 +379,3 @@ def test_from_config(tmp_path):
         "TokenClassifier(bert, 5 labels, max_length=64, stride=16, aggregation='first', label_all_tokens=False)"
     )
     assert len(task.predict("Ada")) <= 1
-
-

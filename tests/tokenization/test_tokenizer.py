@@ -12,7 +12,9 @@ WORDS = [text.split() for text in TEXTS]
 
 @pytest.fixture(scope="module")
 def tokenizers(tmp_path_factory):
-    return {name: Tokenizer(build_tokenizer(name, tmp_path_factory.mktemp(name))) for name in ("bert", "roberta", "albert")}
+    return {
+        name: Tokenizer(build_tokenizer(name, tmp_path_factory.mktemp(name))) for name in ("bert", "roberta", "albert")
+    }
 
 
 @pytest.mark.parametrize("texts", [TEXTS, WORDS], ids=["texts", "words"])
@@ -51,7 +53,9 @@ def test_words_keep_their_numbers(tokenizers, name):
 
 def test_a_window_without_room(tokenizers):
     for name in ("bert", "roberta"):
-        with pytest.raises(ArgumentError, match=r"^`max_length=4` has room for 2 tokens of text beside the special tokens"):
+        with pytest.raises(
+            ArgumentError, match=r"^`max_length=4` has room for 2 tokens of text beside the special tokens"
+        ):
             tokenizers[name].encode(TEXTS, max_length=4, stride=2)
 
 

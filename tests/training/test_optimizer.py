@@ -57,7 +57,14 @@ def test_steps_equal_pytorch_s(clip):
 
 def test_what_decays():
     optimizer = AdamW()
-    names = ("dense/kernel:0", "dense/bias:0", "LayerNorm/gamma:0", "LayerNorm/beta:0", "layer_norm/gamma:0", "embeddings:0")
+    names = (
+        "dense/kernel:0",
+        "dense/bias:0",
+        "LayerNorm/gamma:0",
+        "LayerNorm/beta:0",
+        "layer_norm/gamma:0",
+        "embeddings:0",
+    )
     decays = [optimizer.decays(tf.Variable(0.0, name=name.removesuffix(":0"))) for name in names]
     assert decays == [True, False, False, False, False, True]
     assert not AdamW(weight_decay=0.0).decays(tf.Variable(0.0, name="kernel"))

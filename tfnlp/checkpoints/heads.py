@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp._backend import keras
-from tfnlp.checkpoints.upstream import prepare_config
+from tfnlp.checkpoints.upstream import import_heads, prepare_config
 from tfnlp.checkpoints.weights import (
     WEIGHT_FILES,
     LoadingReport,
@@ -101,9 +101,7 @@ class AutoHead:
         return head(config)
 
     def _head_class(self, config: Any) -> Any:
-        import transformers
-
-        mapping = getattr(transformers, self.name)._model_mapping
+        mapping = getattr(import_heads(), self.name)._model_mapping
         if type(config) not in mapping:
             known = sorted(set(mapping._model_mapping))
             raise UnsupportedModelError(

@@ -5,9 +5,27 @@ Seen in 4.57.6, the last release with these heads, so none of this can go.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from tfnlp.errors import UnsupportedModelError
+
+_LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+
+
+def import_heads() -> Any:
+    """Import transformers with its TensorFlow heads, and leave the user's `tf.keras` as it is.
+
+    transformers sets an environment variable that would turn `tf.keras` into tf_keras for everybody in the process,
+    and in those it starts.
+    """
+    was_set = _LEGACY_KERAS in os.environ
+    import transformers
+    import transformers.modeling_tf_utils
+
+    if not was_set:
+        os.environ.pop(_LEGACY_KERAS, None)
+    return transformers
 
 
 def prepare_config(config: Any, head: str) -> None:

@@ -27,7 +27,9 @@ HARD = [
 # Letters, marks that change places, spaces, Hangul, CJK, special tokens: what the rules distinguish.
 TEXT = st.lists(
     st.one_of(
-        st.sampled_from([*"aBx.,- \t\n[]#'", "[MASK]", "[SEP]", "un", "able", "##", "我", "가", "İ", "\ufffd", "\u200d"]),
+        st.sampled_from(
+            [*"aBx.,- \t\n[]#'", "[MASK]", "[SEP]", "un", "able", "##", "我", "가", "İ", "\ufffd", "\u200d"]
+        ),
         st.sampled_from([*"\u0300\u0316\u0334\u0345\u1b44\ua953\ua9c0\U0001d165\U0001d16d"]),
         st.characters(exclude_categories=["Cs"]),
     ),
@@ -44,7 +46,15 @@ def pair(tmp_path_factory):
 
 def rows_of(encoded):
     """Turn a graph's answer into one dict a row, as Rust gives it."""
-    names = ("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids", "sequence_ids")
+    names = (
+        "input_ids",
+        "token_type_ids",
+        "attention_mask",
+        "special_tokens_mask",
+        "offsets",
+        "word_ids",
+        "sequence_ids",
+    )
     columns = {name: encoded[name].to_list() for name in names}
     rows = []
     for i in range(len(columns["input_ids"])):
@@ -175,7 +185,15 @@ def test_added_tokens_that_take_spaces_or_overlap(tmp_path):
         ]
     )
     graph = GraphTokenizer(rust)
-    for text in ["a <l> b <r>  c <lr> d", "<l><r><l>", " <r> <l> ", "<r>  <r> \u3000<lr>\n", "<l> <r>", "> < <l", "x<lr>"]:
+    for text in [
+        "a <l> b <r>  c <lr> d",
+        "<l><r><l>",
+        " <r> <l> ",
+        "<r>  <r> \u3000<lr>\n",
+        "<l> <r>",
+        "> < <l",
+        "x<lr>",
+    ]:
         assert_equal(graph, rust, [text, "", text])
     assert_equal(graph, rust, [["a ", " <l> ", "<r>"], ["<lr> "]], words=True)
 

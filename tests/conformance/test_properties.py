@@ -1,0 +1,74 @@
+"""What holds for every task."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tfnlp
+from tests.conformance.cases import CASES
+from tfnlp.export import ask
+from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.loading import TASKS
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.task.__name__)
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def trained(case, tmp_path_factory):
+    task = case.build(tmp_path_factory.mktemp("task"))
+    history = task.fit(case.records, epochs=50, learning_rate=1e-2, batch_size=5, verbose=0)
+    return task, history.history["loss"]
+
+
+def test_the_table_holds_every_task():
+    public = {value for name in tfnlp.__all__ if inspect.isclass(value := getattr(tfnlp, name))}
+    tasks = {value for value in public if issubclass(value, TaskModel)}
+    assert tasks == {case.task for case in CASES} == set(TASKS.values())
+
+
+def test_a_handful_of_records_is_learned_by_heart(case, trained):
+    task, losses = trained
+    assert losses[-1] < 0.1 * losses[0]
+    assert task.evaluate(case.records).f1 == 1.0
+
+
+def test_the_order_of_records_changes_nothing(case, trained):
+    task, _ = trained
+    report = task.evaluate(case.records)
+    again = task.evaluate(case.records[::-1])
+    assert again.labels == report.labels
+    assert again.loss == pytest.approx(report.loss, abs=1e-6)
+
+
+def test_padding_changes_nothing(case, trained):
+    task, _ = trained
+    encoded = task.tokenizer.encode(case.texts[:1])
+    names = task.tokenizer.input_names
+    row = {name: values[None] for name, values in encoded.features(names).items()}
+    filled = {name: np.pad(values, ((0, 2), (0, 7))) for name, values in row.items()}
+    alone, padded = task.forward(row)["logits"][0], task.forward(filled)["logits"][0]
+    np.testing.assert_allclose(alone, padded[: alone.shape[0]], atol=1e-5)
+
+
+def test_saved_and_loaded_it_answers_alike_to_the_bit(case, trained, tmp_path):
+    task, _ = trained
+    task.save(tmp_path / "saved")
+    assert tfnlp.load(tmp_path / "saved").predict(case.texts) == task.predict(case.texts)
+
+
+def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp_path):
+    task, _ = trained
+    task.export(tmp_path / "1", samples=case.texts)
+    assert task.compare_answers(case.texts, ask(tmp_path / "1", case.texts)) == []
+
+
+def test_the_model_is_plain_keras(trained):
+    from tfnlp._backend import keras
+
+    task, _ = trained
+    assert type(task.model).__mro__[1] is keras.Model
+    assert not isinstance(task, keras.Model)
