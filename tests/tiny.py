@@ -64,7 +64,7 @@ def build_config(architecture: str, vocabulary_size: int) -> Any:
     extra = {
         "vocab_size": vocabulary_size,
         "id2label": dict(enumerate(LABELS)),
-        "label2id": {l: i for i, l in enumerate(LABELS)},
+        "label2id": {label: i for i, label in enumerate(LABELS)},
     }
     if architecture == "distilbert":
         sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
