@@ -27,7 +27,8 @@ def workplace(checkpoints, tmp_path, monkeypatch):
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    fenced = (block.partition("\n") for block in README.split("```")[1::2])
+    return [body for name, _, body in fenced if name == language]
 
 
 def test_python(workplace):

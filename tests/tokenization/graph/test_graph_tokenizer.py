@@ -284,3 +284,13 @@ def test_questions_with_known_ids():
     ids = json.loads((golden / "tokenized_questions.json").read_text())
     found = GraphTokenizer(load(data("tok/bert_uncased")))(questions, add_special_tokens=False)["input_ids"].to_list()
     assert found == ids
+
+
+def test_in_a_keras_model(pair):
+    from tfnlp._backend import keras
+
+    _, graph = pair
+    text = keras.Input([], dtype=tf.string)
+    ids = keras.layers.Lambda(lambda batch: graph(batch)["input_ids"].to_tensor())(text)
+    model = keras.Model(text, keras.layers.Embedding(200, 4)(ids))
+    assert model(tf.constant(["ada lives", "bob"])).shape == (2, 4, 4)
