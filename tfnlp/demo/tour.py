@@ -17,9 +17,9 @@ from tfnlp.export import ask
 from tfnlp.tasks.token_classifier import TokenClassifier
 
 _SENTENCES = (
-    "Tessa Quarrie, who runs Northmere Analytics, flew from Port Ellery to Lisbon on Monday.",
+    "Tessa Quarrie, who runs Northmere Analytics, moved from Port Ellery to Lisbon last year.",
     "The ferry to Isle Carrow was late again.",
-    "Yesterday Bram Oduya told the Harrow Street Bank that he would move to Wexmoor.",
+    "On Monday Bram Oduya told the Harrow Street Bank that the office would move to Wexmoor.",
 )
 _NEXT_STEPS = """
 The same with a real checkpoint and your own file, one word and its label a line:
