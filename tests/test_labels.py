@@ -73,14 +73,14 @@ def test_iob1_needs_b_only_between_neighbours():
 
 def test_label_map():
     labels = LabelMap.from_tags(["I-PER", "O", "B-LOC", "B-PER", "O"])
-    assert labels.names == ("O", "B-LOC", "B-PER", "I-PER")
+    assert labels.names == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
     assert labels.are_tags
     assert not LabelMap(("NOUN", "VERB")).are_tags
     assert LabelMap(("LABEL_0", "LABEL_1")).are_placeholders
     with pytest.raises(LabelError) as caught:
         labels.id_of("B-PRE")
     assert str(caught.value) == (
-        "unknown label 'B-PRE'. Did you mean 'B-PER'? The model's labels are ['O', 'B-LOC', 'B-PER', 'I-PER']."
+        "unknown label 'B-PRE'. Did you mean 'B-PER'? The model's labels are ['O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER']."
     )
 
 

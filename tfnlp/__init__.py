@@ -17,7 +17,7 @@ _MODULES = {
     "tfnlp.labels": ("LabelMap", "Span", "spans_to_tags", "tags_to_spans", "to_iob2"),
     "tfnlp.outputs": ("Entities", "Entity", "Predictions", "Report", "Scores"),
     "tfnlp.training.losses": ("TokenCrossEntropy",),
-    "tfnlp.training.metrics": ("tagging_report",),
+    "tfnlp.training.metrics": ("TaggingScores", "tagging_report"),
     "tfnlp.training.optimizer": ("AdamW", "LinearSchedule"),
     "tfnlp.training.recipe": ("Recipe",),
     "tfnlp.errors": (

@@ -55,7 +55,9 @@ def train_token_classification(
     label_smoothing: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
     max_length: Annotated[int | None, typer.Option(help="Most tokens in a row; longer texts become windows.")] = None,
     stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
-    label_all_tokens: Annotated[bool, typer.Option(help="Label all tokens of a word, not its first alone.")] = False,
+    label_all_tokens: Annotated[
+        bool | None, typer.Option("--label-all-tokens/--label-first-token", help="Which tokens of a word to label.")
+    ] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better F1.")] = None,
     columns: ColumnsOption = None,
     format: FormatOption = None,
@@ -64,11 +66,10 @@ def train_token_classification(
     """Label the words of texts: named entities, parts of speech, slots."""
     from tfnlp import TokenClassifier
 
-    options = {"max_length": max_length, "stride": stride}
+    options = {"max_length": max_length, "stride": stride, "label_all_tokens": label_all_tokens}
     task = TokenClassifier.from_pretrained(
         model,
         seed=seed,
-        label_all_tokens=label_all_tokens,
         **{name: value for name, value in options.items() if value is not None},
     )
     task.fit(

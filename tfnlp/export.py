@@ -48,7 +48,7 @@ def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Seque
         UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
     """
     texts = [*samples, *_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
-    with written_whole(directory) as target:
+    with written_whole(directory, marker="saved_model.pb") as target:
         write_saved_model(task, target)
         differences = task.compare_answers(texts, ask(target, texts))
         if differences:

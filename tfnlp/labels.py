@@ -58,8 +58,14 @@ class LabelMap:
 
     @classmethod
     def from_tags(cls, tags: Iterable[str]) -> LabelMap:
-        """Order the labels seen in data: `O` first, then by entity type with `B` before `I`."""
-        return cls(tuple(sorted(set(tags), key=_tag_order)))
+        """Order the labels seen in data: `O` first, then by entity type with `B` before `I`.
+
+        Where they are tags, `O` and the `I` of each type belong to them, seen or not.
+        """
+        names = set(tags)
+        if are_tags(names):
+            names |= {OUTSIDE, *(f"I-{split_tag(name)[1]}" for name in names if name.startswith("B-"))}
+        return cls(tuple(sorted(names, key=_tag_order)))
 
     @cached_property
     def ids(self) -> dict[str, int]:

@@ -149,3 +149,46 @@ def test_what_is_no_pytorch_file(tmp_path):
     zipped_pickle(path, pickle.dumps([1]))
     with pytest.raises(CheckpointError, match=r"expected a dictionary of tensors, found list\.$"):
         open_torch_file(path)
+
+
+class Forged:
+    """Pickles as an object whose inside is then set, which is how a file could forge a tensor."""
+
+    def __init__(self, rebuilt):
+        self.rebuilt = rebuilt
+
+    def __reduce__(self):
+        return _rebuild, self.rebuilt, {"offset": 10**6}
+
+
+def test_no_object_s_inside_is_set(tmp_path):
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            return ("storage", Dtype, "0", "cpu", 4) if obj is STORAGE else None
+
+    buffer = io.BytesIO()
+    Pickler(buffer, 2).dump({"weight": Forged((STORAGE, 0, (2,), (1,)))})
+    payload = buffer.getvalue().replace(f"{__name__}\nDtype\n".encode(), b"torch\nFloatStorage\n")
+    payload = payload.replace(f"{__name__}\n_rebuild\n".encode(), b"torch._utils\n_rebuild_tensor_v2\n")
+    zipped_pickle(tmp_path / "x.bin", payload)
+    with pytest.raises(UnsafeCheckpointError, match="the file changes the inside of a tensor"):
+        open_torch_file(tmp_path / "x.bin")
+    function = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\x00\x00\x00aK\x01sb."
+    zipped_pickle(tmp_path / "y.bin", function)
+    with pytest.raises(UnsafeCheckpointError, match="the file changes the inside of a tensorrebuilder"):
+        open_torch_file(tmp_path / "y.bin")
+
+
+@pytest.mark.torch
+def test_a_file_without_tensors_or_with_one_missing(torch, tmp_path):
+    path = tmp_path / "x.bin"
+    torch.save({"model": {"weight": torch.ones(2)}}, path)
+    with pytest.raises(CheckpointError, match=r"the file holds no tensors but \['model'\]; save a `state_dict\(\)`\.$"):
+        open_torch_file(path)
+    torch.save({"weight": torch.ones(2)}, path)
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "y.bin", "w") as part:
+        for name in whole.namelist():
+            if "/data/" not in name:
+                part.writestr(name, whole.read(name))
+    with pytest.raises(CheckpointError, match="the file is damaged or no PyTorch checkpoint"):
+        open_torch_file(tmp_path / "y.bin")["weight"]

@@ -165,3 +165,9 @@ def test_lines(tmp_path):
 def test_real_files(name, options, sentences, words):
     records = list(read_records(data(name), **options))
     assert (len(records), sum(len(record["words"]) for record in records)) == (sentences, words)
+
+
+def test_a_packed_file_that_is_cut_short(tmp_path):
+    path = written(tmp_path, gzip.compress(b"a O\n" * 1000)[:-12], "x.conll.gz")
+    with pytest.raises(DataError, match=r"x\.conll\.gz: the packed file is cut short or damaged: "):
+        list(read_conll(path))

@@ -91,6 +91,11 @@ def test_wrong_records(record, message):
     assert str(caught.value) == f"the records: record 2: {message}"
 
 
+def test_two_columns_of_one_meaning():
+    with pytest.raises(DataError, match=r"a record has \['ner_tags', 'pos_tags'\], which all mean 'labels': keep one"):
+        read([{"tokens": ["a"], "ner_tags": ["O"], "pos_tags": ["N"]}])
+
+
 def test_several_problems_are_told_at_once():
     with pytest.raises(DataError) as caught:
         read([{"words": ["a"]}] * 9)
@@ -120,4 +125,4 @@ def test_texts():
     assert str(caught.value) == "text 12: expected a string or a list of words; found 3."
     with pytest.raises(DataError) as caught:
         check_texts(["a\ud800"], 0)
-    assert str(caught.value) == "text 1: character 1 is a lone surrogate, which no UTF-8 holds."
+    assert str(caught.value) == "text 1: it holds a lone surrogate, which no UTF-8 holds."

@@ -372,6 +372,53 @@ def test_a_damaged_settings_file(tagger, tmp_path):
         tfnlp.load(tmp_path / "x")
 
 
+def test_a_new_length_brings_its_own_stride(tagger, tmp_path):
+    tagger.save(tmp_path / "x")
+    assert tfnlp.load(tmp_path / "x", max_length=6).settings.stride == 1
+    with pytest.raises(ArgumentError, match="it is 0"):
+        tfnlp.load(tmp_path / "x", max_length=0)
+
+
+def test_a_checkpoint_of_another_task_gives_no_labels(checkpoints, tmp_path):
+    directory = shutil.copytree(checkpoints["bert"], tmp_path / "x")
+    text = (directory / "config.json").read_text().replace("BertForToken", "BertForSequence")
+    (directory / "config.json").write_text(text)
+    task = TokenClassifier.from_pretrained(directory)
+    assert task.labels is None
+    task.set_labels(LABELS)
+    trained = fresh(checkpoints).head.classifier.kernel.numpy()
+    assert not np.array_equal(task.head.classifier.kernel.numpy(), trained), "another task's layer is not this one's"
+
+
+def test_mixed_precision_answers_in_float32(tmp_path):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        task = build_learner("bert", tmp_path, labels=LABELS)
+        assert task.model.output["logits"].dtype == tf.float32
+        assert task.serving_outputs(tf.constant(["Ada"]))["entity_score"].dtype == tf.float32
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def test_words_that_the_tokenizer_drops(tagger):
+    records = [{"text": "\u200b", "spans": []}, {"words": ["\u200b", "Ada"], "labels": ["O", "B-PER"]}]
+    assert tagger.evaluate(records).num_records == 2
+
+
+@pytest.mark.parametrize("texts", [{"text": "Ada"}, {"words": ["Ada"]}])
+def test_a_single_record_is_no_batch(tagger, texts):
+    with pytest.raises(DataError, match=r"^expected texts; found a dict\. Pass a list of texts, such as one column\.$"):
+        next(iter(tagger.predict(texts)))
+
+
+def test_wrong_validation_data_shows_before_training(checkpoints):
+    epochs = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: epochs.append(1))
+    with pytest.raises(LabelError, match="unknown label 'B-X'"):
+        fresh(checkpoints).fit(RECORDS, [{"words": ["a"], "labels": ["B-X"]}], callbacks=[watch], verbose=0)
+    assert not epochs
+
+
 def test_from_config(tmp_path):
     tokenizer = build_tokenizer("bert", tmp_path)
     task = TokenClassifier.from_config(build_config("bert", len(tokenizer)), tokenizer, labels=LABELS)

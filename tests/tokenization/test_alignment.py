@@ -83,4 +83,5 @@ def test_spans_become_tags_of_words(spans, tags, unaligned):
 
 def test_bounds_of_words():
     encoded = encode([[2, 1], [1]])
-    assert [bounds.tolist() for bounds in alignment.word_bounds(encoded)] == [[[0, 4], [0, 2]], [[0, 2]]]
+    found = alignment.word_bounds(encoded, ["abcd", " b"])
+    assert [bounds.tolist() for bounds in found] == [[[0, 4], [0, 2]], [[1, 2]]]

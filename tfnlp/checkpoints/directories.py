@@ -11,15 +11,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tfnlp.errors import CheckpointError
+from tfnlp.errors import ArgumentError, CheckpointError
 
 SETTINGS_FILE = "tfnlp.json"
 
 
 @contextmanager
-def written_whole(directory: str | Path) -> Iterator[Path]:
-    """Give a temporary directory beside the target, and put it in the target's place if all goes well."""
-    target = Path(directory)
+def written_whole(directory: str | Path, *, marker: str) -> Iterator[Path]:
+    """Give a temporary directory beside the target, and put it in the target's place if all goes well.
+
+    Until then an older target is not touched. Taking its place is two renames; between them the older one stands,
+    whole, in a hidden directory beside it.
+
+    Args:
+        directory: the target.
+        marker: a file that tells an older version of the same; only such a directory, or an empty one, is replaced.
+
+    Raises:
+        ArgumentError: if the target is a file, or a directory that holds something else.
+    """
+    target = Path(directory).absolute()
+    if target.exists() and not target.is_dir():
+        raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+        held = ", ".join(sorted(path.name for path in target.iterdir())[:3])
+        raise ArgumentError(
+            f"{directory}: the directory holds other files ({held}) and no {marker!r}, so it is not replaced. Name a "
+            "new directory."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     draft, old = scratch / "new", scratch / "old"
@@ -41,31 +60,14 @@ def write_settings(directory: Path, task: str, settings: dict[str, Any]) -> None
     (directory / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def saved_task(name_or_path: str | Path) -> str | None:
-    """Return the name of the task that `save` wrote into a directory, or None.
-
-    Raises:
-        CheckpointError: if the file that tells is damaged.
-    """
-    return _read(name_or_path)[0]
-
-
-def saved_settings(name_or_path: str | Path, task: str) -> dict[str, Any]:
-    """Return the settings that `save` wrote for this task; none, if the directory holds no task or another one.
+def read_settings(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """Return the task and the settings that `write_settings` wrote.
 
     Raises:
         CheckpointError: if the file is damaged.
     """
-    found, settings = _read(name_or_path)
-    return settings if found == task else {}
-
-
-def _read(name_or_path: str | Path) -> tuple[str | None, dict[str, Any]]:
-    path = Path(name_or_path) / SETTINGS_FILE
-    if not path.is_file():
-        return None, {}
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
         return saved["task"], saved["settings"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 # Their first position is the pad id plus one, an inheritance from fairseq, so their tables hold fewer than they say.
-_OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "xlm-roberta")
+_OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta")
 _NO_LIMIT = 1_000_000  # positions are relative
 
 
@@ -84,7 +84,7 @@ class AutoHead:
         report = load_weights(model, name_or_path, **location)
         fresh = head_variables(model) if fresh_head else variables_named(model, report.fresh)
         initialise(fresh, seed, scale=getattr(config, "initializer_range", 0.02))
-        if fresh_head:
+        if fresh_head and not report.missing:
             logger.warning("%s: new labels; its head is initialised anew", type(model).__name__)
         report.log(str(name_or_path), type(model).__name__)
         model.config.name_or_path = str(name_or_path)
@@ -136,15 +136,19 @@ def position_limit(config: Any, tokenizer_limit: int | None) -> int:
     """Return the longest row that a network takes, from its table of positions and its tokenizer's own limit."""
     positions = getattr(config, "max_position_embeddings", None) or 0
     if config.model_type in _OFFSET_POSITIONS:
-        positions -= config.pad_token_id + 1
+        positions -= (config.pad_token_id or 0) + 1
     limits = [limit for limit in (positions, tokenizer_limit or 0) if limit > 0]
     return min(limits, default=_NO_LIMIT)
 
 
 def load_weights(model: keras.Model, name_or_path: str | Path, **location: Any) -> LoadingReport:
-    """Load a checkpoint's weights into a built head, from the first of `WEIGHT_FILES` that there is."""
+    """Load a checkpoint's weights into a built head, from the first of `WEIGHT_FILES` that there is.
+
+    Raises:
+        CheckpointError: if there are none, or a file is damaged or missing.
+    """
     for name in WEIGHT_FILES:
-        found = _find(name_or_path, name, **location)
+        found = find_file(name_or_path, name, **location)
         if found is not None:
             break
     else:
@@ -188,7 +192,12 @@ def _load_tensorflow_layout(model: keras.Model, files: list[str]) -> LoadingRepo
     )
 
 
-def _find(name_or_path: str | Path, file: str, **location: Any) -> str | None:
+def find_file(name_or_path: str | Path, file: str, **location: Any) -> str | None:
+    """Return the path of a file of a directory or Hub name, or None if it has no such file.
+
+    Raises:
+        CheckpointError: if the Hub can't be reached.
+    """
     from transformers.utils.hub import cached_file
 
     try:
@@ -198,7 +207,7 @@ def _find(name_or_path: str | Path, file: str, **location: Any) -> str | None:
 
 
 def _required(name_or_path: str | Path, file: str, **location: Any) -> str:
-    found = _find(name_or_path, file, **location)
+    found = find_file(name_or_path, file, **location)
     if found is None:
         raise CheckpointError(f"{name_or_path}: the shard {file!r}, which the index names, is missing. Download it.")
     return found

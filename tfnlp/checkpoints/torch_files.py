@@ -11,6 +11,7 @@ import io
 import pickle
 import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,9 +37,41 @@ _DTYPES: dict[str, Any] = {
     "BoolStorage": np.bool_,
 }
 
+# What reading a damaged pickle or archive can raise.
+_DAMAGE = (
+    CheckpointError,
+    OSError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class _Sealed:
+    """Refuses the pickle instruction that sets an object's attributes, with which a file could forge one."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise UnsafeCheckpointError(f"the file changes the inside of a {type(self).__name__.strip('_').lower()}")
+
 
 @dataclass
-class _Storage:
+class _ElementType(_Sealed):
+    """Stands for `torch.FloatStorage` and its kin."""
+
+    dtype: np.dtype
+
+
+@dataclass
+class _Storage(_Sealed):
     """A flat array of the file, read when it is first needed."""
 
     dtype: np.dtype
@@ -56,7 +89,7 @@ class _Storage:
 
 
 @dataclass
-class _Tensor:
+class _Tensor(_Sealed):
     """A view of a storage."""
 
     storage: _Storage
@@ -66,9 +99,11 @@ class _Tensor:
 
     def read(self) -> np.ndarray:
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        if not isinstance(self.storage, _Storage):
+            raise CheckpointError("a tensor without data")
         if min((self.offset, *self.shape, *self.strides)) < 0 or (0 not in self.shape and last >= self.storage.size):
             raise CheckpointError("a tensor reaches outside of its data")
-        flat = self.storage.read()[self.offset :]
+        flat = self.storage.read()[self.offset :]  # as long as `size` says, or `read` has raised
         strides = tuple(step * flat.itemsize for step in self.strides)
         return np.lib.stride_tricks.as_strided(flat, self.shape, strides, writeable=False)
 
@@ -81,9 +116,10 @@ class TorchFile(Mapping[str, np.ndarray]):
     _tensors: dict[str, _Tensor] = field(repr=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
+        tensor = self._tensors[name]
         try:
-            return self._tensors[name].read()
-        except (CheckpointError, OSError, zipfile.BadZipFile) as error:
+            return tensor.read()
+        except _DAMAGE as error:
             raise _damaged(self.path, error) from error
 
     def __iter__(self) -> Iterator[str]:
@@ -108,14 +144,16 @@ def open_torch_file(path: str | Path) -> TorchFile:
             f"{path}: {error}. A file of weights needs no such thing, so it is not read. Get the checkpoint as "
             "safetensors from a source that you trust."
         ) from None
-    except CheckpointError as error:
-        raise _damaged(path, error) from error
-    except (pickle.UnpicklingError, EOFError, KeyError, IndexError, AttributeError, TypeError, ValueError,
-            struct.error, zipfile.BadZipFile) as error:  # fmt: skip  # what a damaged pickle or archive can raise
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
     if not isinstance(found, dict):
         raise CheckpointError(f"{path}: expected a dictionary of tensors, found {type(found).__name__}.")
-    return TorchFile(path, {str(name): value for name, value in found.items() if isinstance(value, _Tensor)})
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, _Tensor)}
+    if found and not tensors:
+        raise CheckpointError(
+            f"{path}: the file holds no tensors but {sorted(map(str, found))}; save a `state_dict()`."
+        )
+    return TorchFile(path, tensors)
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
@@ -135,14 +173,14 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch._utils" and name in _REBUILDERS:
             return _REBUILDERS[name]
         if module == "torch" and name in _DTYPES:
-            return np.dtype(_DTYPES[name])
+            return _ElementType(np.dtype(_DTYPES[name]))
         raise UnsafeCheckpointError(f"the file asks for `{module}.{name}` to be run")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, size, *_ = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype):
+        kind, element, key, _, size, *_ = pid
+        if kind != "storage" or not isinstance(element, _ElementType):
             raise CheckpointError(f"unknown reference {kind!r}")
-        return self._storages.get(str(key), dtype, int(size))
+        return self._storages.get(str(key), element.dtype, int(size))
 
 
 class _Storages:
@@ -159,20 +197,24 @@ class _Storages:
         return self.by_key[key]
 
 
-def _rebuild_tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    if not isinstance(storage, _Storage):
-        raise CheckpointError("a tensor without data")
-    return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
+class _TensorRebuilder(_Sealed):
+    """Stands for PyTorch's function of that task; an object, since a file can change a function."""
+
+    def __call__(self, storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
+        return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
 
 
-def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
-    return tensor
+class _ParameterRebuilder(_Sealed):
+    """Stands for PyTorch's function of that task: a parameter is its tensor."""
+
+    def __call__(self, tensor: _Tensor, *_: Any) -> _Tensor:
+        return tensor
 
 
 _REBUILDERS = {
-    "_rebuild_tensor": _rebuild_tensor,
-    "_rebuild_tensor_v2": _rebuild_tensor,
-    "_rebuild_parameter": _rebuild_parameter,
+    "_rebuild_tensor": _TensorRebuilder(),
+    "_rebuild_tensor_v2": _TensorRebuilder(),
+    "_rebuild_parameter": _ParameterRebuilder(),
 }
 
 

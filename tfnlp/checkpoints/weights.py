@@ -132,12 +132,12 @@ def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> Loa
         names = [name.removeprefix(prefix) if bare else name for name in place.names]
         name = next((name for name in names if name in by_name), None)
         if name is None:
-            missing.append(names[0])
+            missing.append(place.names[0])
             continue
         used.add(name)
         array = _as_shape(weights[by_name[name]], place)
         if array is None:
-            mismatched.append((name, tuple(weights[by_name[name]].shape), place.pytorch_shape))
+            mismatched.append((place.names[0], tuple(weights[by_name[name]].shape), place.pytorch_shape))
             continue
         place.variable.assign(array.astype(place.variable.dtype.as_numpy_dtype))
     unused = sorted(set(by_name) - used)

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +201,10 @@ def _existing(path: str | Path) -> Path:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     opener = _OPENERS.get(path.suffix.lower(), open)
     with opener(path, "rb") as file:
-        yield from _decoded(file, str(path))
+        try:
+            yield from _decoded(file, str(path))
+        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+            raise DataError(f"{path}: the packed file is cut short or damaged: {error}.") from error
 
 
 def _decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:

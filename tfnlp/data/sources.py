@@ -71,8 +71,12 @@ def _renamed(records: Iterable[Any]) -> Iterator[Record]:
     for record in records:
         if not isinstance(record, Mapping):
             raise DataError(f"a record must be a dict, as {{'words': [...], 'labels': [...]}}; found {record!r:.80}.")
-        renamed = {_SYNONYMS.get(key, key): value for key, value in record.items()}
-        yield {key: _plain(value) for key, value in renamed.items()}
+        names = [_SYNONYMS.get(key, key) for key in record]
+        for name in {"words", "labels", "spans"}.intersection(names):
+            if names.count(name) > 1:
+                both = [key for key in record if _SYNONYMS.get(key, key) == name]
+                raise DataError(f"a record has {both}, which all mean {name!r}: keep one of them.")
+        yield {name: _plain(value) for name, value in zip(names, record.values(), strict=True)}
 
 
 def _plain(value: Any) -> Any:
@@ -165,6 +169,8 @@ def _words_problem(record: Record, labelled: bool) -> str | None:
     words, labels = record["words"], record.get("labels")
     if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
         return f"`words` must be a list of strings; found {words!r:.80}."
+    if any(map(_has_surrogate, words)):
+        return "a word holds a lone surrogate, which no UTF-8 holds."
     if labels is None:
         return "`labels` are missing." if labelled else None
     if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) for label in labels):
@@ -180,6 +186,8 @@ def _text_problem(record: Record, labelled: bool) -> str | None:
     text, spans = record["text"], record.get("spans")
     if not isinstance(text, str):
         return f"`text` must be a string; found {text!r:.80}."
+    if _has_surrogate(text):
+        return "the text holds a lone surrogate, which no UTF-8 holds."
     if spans is None:
         return "`spans` are missing." if labelled else None
     if labelled and not text.strip():
@@ -197,20 +205,26 @@ def _text_problem(record: Record, labelled: bool) -> str | None:
 
 
 def texts_of(texts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the text, or the words, of texts or of records."""
+    """Yield the text, or the words, of texts or of records.
+
+    Raises:
+        DataError: if it is a single record, or a table.
+    """
+    if isinstance(texts, Mapping) or hasattr(texts, "iterrows"):
+        raise DataError(f"expected texts; found a {type(texts).__name__}. Pass a list of texts, such as one column.")
     for text in texts:
-        yield text.get("words", text.get("text")) if isinstance(text, dict) else text
+        yield text.get("words", text.get("text")) if isinstance(text, Mapping) else text
 
 
 def check_texts(texts: Sequence[Any], number: int) -> None:
     """Raise `DataError` if a text is neither a string nor a list of strings; `number` texts came before."""
     for i, text in enumerate(texts, start=number + 1):
-        if isinstance(text, str):
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"text {i}: character {error.start} is a lone surrogate, which no UTF-8 holds."
-                ) from error
-        elif not isinstance(text, (list, tuple)) or not all(isinstance(word, str) for word in text):
+        words = [text] if isinstance(text, str) else text
+        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
             raise DataError(f"text {i}: expected a string or a list of words; found {text!r:.80}.")
+        if any(map(_has_surrogate, words)):
+            raise DataError(f"text {i}: it holds a lone surrogate, which no UTF-8 holds.")
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)

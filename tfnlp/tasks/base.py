@@ -12,8 +12,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.checkpoints.directories import saved_settings, write_settings, written_whole
-from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, position_limit
+from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
+from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, position_limit
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data import pipeline
 from tfnlp.data.pipeline import RowChunk, RowSource
@@ -70,6 +70,7 @@ class TaskModel(abc.ABC):
         self._source = source
         self._seed = 0
         self._fresh_head = False
+        self._named = False
         self._location: dict[str, Any] = {}
 
     # What a task defines
@@ -107,6 +108,12 @@ class TaskModel(abc.ABC):
     def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the checkpoint was trained for this task, as its configuration tells."""
+        ending = self.auto_class.removeprefix("TFAutoModel")
+        return any(name.endswith(ending) for name in self.config.architectures or ())
+
     # Making one
 
     @classmethod
@@ -126,7 +133,12 @@ class TaskModel(abc.ABC):
         hub: dict[str, Any] = {key: options.pop(key) for key in LOCATION if key in options}
         config = load_config(name_or_path, **hub)
         tokenizer = Tokenizer.from_pretrained(name_or_path, **hub)
-        saved = saved_settings(name_or_path, cls.__name__)
+        file = find_file(name_or_path, SETTINGS_FILE, **hub)
+        name, saved = read_settings(file) if file is not None else (cls.__name__, {})
+        if name != cls.__name__:
+            saved = {}
+        elif options.get("max_length") is not None:
+            saved.pop("stride", None)  # it was chosen for the saved length
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
         task._seed, task._location = seed, hub
         return task
@@ -145,7 +157,8 @@ class TaskModel(abc.ABC):
     @classmethod
     def _make(cls: type[Self], source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> Self:
         limit = position_limit(config, tokenizer.max_length)
-        max_length = options.pop("max_length", None) or min(limit, 512)
+        max_length = options.pop("max_length", None)
+        max_length = min(limit, 512) if max_length is None else max_length
         if not 0 < max_length <= limit:
             raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
         options.setdefault("stride", max_length // 4)
@@ -167,7 +180,8 @@ class TaskModel(abc.ABC):
             return  # the checkpoint's order stays: its weights are in that order
         if "head" in self.__dict__:
             raise LabelError(f"the network is already built for the labels {list(own.names) if own else None}.")
-        self._fresh_head = own is not None
+        self._fresh_head = not self.is_trained or own is not None
+        self._named = True
         self.config.id2label = dict(enumerate(labels.names))
         self.config.label2id = dict(labels.ids)
 
@@ -195,7 +209,8 @@ class TaskModel(abc.ABC):
         names = self.tokenizer.input_names
         inputs = {name: keras.Input([None], dtype=tf.int32, name=name) for name in names}
         outputs = self.head(inputs)
-        return keras.Model(inputs, {"logits": outputs.logits}, name=type(self).__name__.lower())
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(outputs.logits)  # also if mixed
+        return keras.Model(inputs, {"logits": logits}, name=type(self).__name__.lower())
 
     @cached_property
     def forward(self) -> Callable[..., dict[str, tf.Tensor]]:
@@ -296,6 +311,8 @@ class TaskModel(abc.ABC):
         create_training_variables(self.model)
         if validation_data is not None:
             validation = as_source(validation_data)
+            for _ in self.encode(validation):  # what is wrong with it shows now, and not after an epoch
+                pass
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
 
@@ -305,8 +322,11 @@ class TaskModel(abc.ABC):
         """Write configuration, tokenizer, settings and `model.safetensors`, as `transformers` on PyTorch reads them.
 
         Everything is written beside the target first and then renamed: a crash leaves an older directory whole.
+
+        Raises:
+            ArgumentError: if the directory holds something else than a checkpoint.
         """
-        with written_whole(directory) as target:
+        with written_whole(directory, marker="config.json") as target:
             self.config.architectures = [type(self.head).__name__.removeprefix("TF")]
             self.config.save_pretrained(str(target))
             self.tokenizer.save(target)
@@ -314,7 +334,13 @@ class TaskModel(abc.ABC):
             write_settings(target, type(self).__name__, asdict(self.settings))
 
     def export(self, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
-        """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`."""
+        """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
+
+        Raises:
+            ExportError: if an answer differs; nothing is left in the directory then.
+            UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
+            ArgumentError: if the directory holds something else than a SavedModel.
+        """
         from tfnlp.export import export_saved_model
 
         export_saved_model(self, directory, samples=samples)

@@ -73,7 +73,7 @@ class EntityDecoder:
             types = [label[2:] if label.startswith(("B-", "I-")) else label for label in labels]
             distinct = list(dict.fromkeys(types))
             type_of = [distinct.index(name) for name in types]
-            self.names = tuple(name.split("-", 1)[-1] for name in distinct)
+            self.names = tuple(labels[types.index(name)].split("-", 1)[-1] for name in distinct)
         self._type_of = np.array(type_of, np.int32)
         self._begins = np.array([label.startswith("B-") for label in labels])
         self._outside = np.array([name == OUTSIDE for name in self.names])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tfnlp.checkpoints.directories import saved_task
-from tfnlp.checkpoints.heads import load_config
+from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
+from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
 from tfnlp.errors import CheckpointError
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.token_classifier import TokenClassifier
@@ -25,11 +25,13 @@ def load(directory: str | Path, **options: Any) -> Any:
     Raises:
         CheckpointError: if there is no checkpoint, or nothing tells which task it was trained for.
     """
-    name = saved_task(directory)
+    location = {key: options[key] for key in LOCATION if key in options}
+    settings = find_file(directory, SETTINGS_FILE, **location)
+    name = read_settings(settings)[0] if settings is not None else None
     by_class = {task.__name__: task for task in TASKS.values()}
     if name in by_class:
         return by_class[name].from_pretrained(directory, **options)
-    for architecture in load_config(directory).architectures or ():
+    for architecture in load_config(directory, **location).architectures or ():
         for ending, task in _HEADS.items():
             if architecture.endswith(ending):
                 return task.from_pretrained(directory, **options)

@@ -24,7 +24,7 @@ from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
-from tfnlp.training.metrics import tagging_report, token_losses
+from tfnlp.training.metrics import TaggingScores, token_losses
 from tfnlp.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,9 @@ class TokenClassifier(TaskModel):
     def labels(self) -> LabelMap | None:
         """The labels in the order of their ids, or None while they are unknown."""
         labels = LabelMap.from_id2label(self.config.id2label)
-        is_trained = any(name.endswith("ForTokenClassification") for name in self.config.architectures or ())
-        return None if labels.are_placeholders and not is_trained else labels
+        if self._named or self.is_trained:
+            return labels
+        return None if labels.are_placeholders or self.config.architectures else labels
 
     @property
     def _known_labels(self) -> LabelMap:
@@ -120,8 +121,8 @@ class TokenClassifier(TaskModel):
         return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
 
     def _labelled(self, records: Source) -> Iterator[_Labelled]:
-        unaligned: list[Span] = []
-        position = 0
+        unaligned: list[Span] = []  # the first few
+        num_unaligned = position = 0
         for chunk in chunked(checked(records, labelled=True), CHUNK):
             for is_words, group in groupby(chunk, key=lambda record: "words" in record):
                 found = list(group)
@@ -129,13 +130,16 @@ class TokenClassifier(TaskModel):
                 if is_words:
                     yield self._labelled_words(found, where, position)
                 else:
-                    yield self._labelled_texts(found, unaligned, where, position)
+                    labelled, misplaced = self._labelled_texts(found, where, position)
+                    yield labelled
+                    num_unaligned += len(misplaced)
+                    unaligned = [*unaligned, *misplaced][:3]
                 position += len(found)
         if unaligned:
             logger.warning(
                 "%s: %d spans do not begin and end where words do; the words that they touch are left out of "
                 "training and evaluation. The first: %s",
-                records.name, len(unaligned), unaligned[:3],
+                records.name, num_unaligned, unaligned,
             )  # fmt: skip
 
     def _labelled_words(self, records: list[Record], where: str, position: int) -> _Labelled:
@@ -148,11 +152,13 @@ class TokenClassifier(TaskModel):
             label_ids.append([ids[name] for name in record["labels"]])
         return _Labelled(self._encoded([record["words"] for record in records]), label_ids)
 
-    def _labelled_texts(self, records: list[Record], unaligned: list[Span], where: str, position: int) -> _Labelled:
-        encoded = self._encoded([record["text"] for record in records])
+    def _labelled_texts(self, records: list[Record], where: str, position: int) -> tuple[_Labelled, list[Span]]:
+        texts = [record["text"] for record in records]
+        encoded = self._encoded(texts)
         ids = self._known_labels.ids
-        bounds = alignment.word_bounds(encoded)
+        bounds = alignment.word_bounds(encoded, texts)
         label_ids = []
+        unaligned: list[Span] = []
         for number, (record, words) in enumerate(zip(records, bounds, strict=True), start=position + 1):
             tagged = alignment.tag_words(words, record["spans"])
             unknown = next((tag for tag in tagged.tags if tag is not None and tag not in ids), None)
@@ -160,7 +166,7 @@ class TokenClassifier(TaskModel):
                 raise LabelError(f"{where} {number}: {self._known_labels.unknown(unknown)}")
             label_ids.append([IGNORE_ID if tag is None else ids[tag] for tag in tagged.tags])
             unaligned += tagged.unaligned
-        return _Labelled(encoded, label_ids)
+        return _Labelled(encoded, label_ids), unaligned
 
     def _encoded(self, texts: Sequence[Any]) -> Encoded:
         return self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
@@ -176,20 +182,21 @@ class TokenClassifier(TaskModel):
 
         Returns:
             A report: print it for a table, `to_json()` for a file.
+
+        Raises:
+            DataError: if a record can't be used.
+            LabelError: if a label is not one of the model's.
         """
         names = np.array(self._known_labels.names)
-        gold: list[list[str]] = []
-        predicted: list[list[str]] = []
-        losses: list[float] = []
+        scores = TaggingScores(entities=self._known_labels.are_tags, mode=mode)
         for labelled in self._labelled(as_source(records)):
             logits = self._token_logits(labelled.encoded)
-            chosen = self._word_labels(labelled, logits)
-            for truth, answer in zip(labelled.label_ids, chosen, strict=True):
-                is_known = np.array(truth) != IGNORE_ID
-                gold.append(names[np.array(truth)[is_known]].tolist())
-                predicted.append(names[answer[is_known]].tolist())
-            losses += token_losses(logits, self._token_labels(labelled)).tolist()
-        return tagging_report(gold, predicted, mode=mode, loss=float(np.mean(losses)) if losses else None)
+            for label_ids, answer in zip(labelled.label_ids, self._word_labels(labelled, logits), strict=True):
+                truth = np.array(label_ids, np.int64)
+                is_known = truth != IGNORE_ID
+                scores.update(names[truth[is_known]].tolist(), names[answer[is_known]].tolist())
+            scores.add_losses(token_losses(logits, self._token_labels(labelled)))
+        return scores.report()
 
     def _word_labels(self, labelled: _Labelled, logits: np.ndarray) -> list[np.ndarray]:
         """Choose each word's label; a word that the tokenizer drops whole is outside, or the first label."""
@@ -316,7 +323,7 @@ class TokenClassifier(TaskModel):
         starts, ends = tf.unstack(rows["offsets"].values, axis=1)
         row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
         is_marked = tf.not_equal(tf.gather(self.tokenizer.token_lengths, ids), ends - starts)
-        is_subword = is_marked & tf.not_equal(ids, self.tokenizer.hf.unk_token_id)
+        is_subword = is_marked & tf.not_equal(ids, self.tokenizer.unknown_id)  # as `Tokenizer.is_subword` has it
         kept = tf.where(tf.equal(rows["special_tokens_mask"].values, 0))[:, 0]
         columns = (tf.nn.softmax(logits), starts, ends, row, tf.gather(rows["row_to_record"], row), is_subword)
         return TokenScores(*(tf.gather(column, kept) for column in columns))

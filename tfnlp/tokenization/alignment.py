@@ -112,8 +112,14 @@ def tag_words(bounds: np.ndarray, spans: Sequence[Span]) -> WordTags:
     return WordTags(tags, unaligned)
 
 
-def word_bounds(encoded: Encoded) -> list[np.ndarray]:
+def word_bounds(encoded: Encoded, texts: Sequence[str]) -> list[np.ndarray]:
     """Return `[start, end)` in characters of each word of each record, from the records' tokens.
+
+    White space that a tokenizer counts as part of a word is left out.
+
+    Args:
+        encoded: the rows of the texts.
+        texts: the records.
 
     Returns:
         For each record, shape `(words, 2)`, int64. A word without tokens is `(0, 0)`.
@@ -126,7 +132,12 @@ def word_bounds(encoded: Encoded) -> list[np.ndarray]:
     np.minimum.at(starts, word[is_text], encoded.starts[is_text])
     np.maximum.at(ends, word[is_text], encoded.ends[is_text])
     bounds = np.stack([np.where(ends > 0, starts, 0), ends], 1)
-    return np.split(bounds, np.cumsum(counts)[:-1]) if len(counts) else []
+    by_record = np.split(bounds, np.cumsum(counts)[:-1]) if len(counts) else []
+    for text, words in zip(texts, by_record, strict=True):
+        for i, (start, end) in enumerate(words):
+            covered = text[start:end]
+            words[i] = (start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip()))
+    return by_record
 
 
 def answering_tokens(encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:

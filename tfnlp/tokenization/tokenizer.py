@@ -78,6 +78,11 @@ class Tokenizer:
         return self.hf.pad_token_id or 0
 
     @property
+    def unknown_id(self) -> int:
+        """The id of the unknown token, or -1, which no token has."""
+        return -1 if self.hf.unk_token_id is None else self.hf.unk_token_id
+
+    @property
     def max_length(self) -> int | None:
         """The most tokens of a row that the checkpoint was made for, or None."""
         return self.hf.model_max_length if self.hf.model_max_length < _UNLIMITED else None
@@ -182,12 +187,12 @@ class Tokenizer:
         """
         if self.token_lengths is not None:
             is_marked = self.token_lengths[encoded.input_ids] != ends - starts
-            return is_marked & (encoded.input_ids != self.hf.unk_token_id)
+            return is_marked & (encoded.input_ids != self.unknown_id)
         sizes = np.array([len(text) for text in texts], np.int64)
         is_space = np.array([char == " " for text in texts for char in text] + [True])
         position = (np.cumsum(sizes) - sizes)[encoded.records] + starts
         is_apart = (starts == 0) | is_space[position - 1] | is_space[np.minimum(position, len(is_space) - 1)]
-        return ~is_apart & (encoded.input_ids != self.hf.unk_token_id)
+        return ~is_apart & (encoded.input_ids != self.unknown_id)
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer's files."""

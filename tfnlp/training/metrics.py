@@ -7,7 +7,7 @@ dependency and not this library's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,22 +16,89 @@ from tfnlp.labels import IGNORE_ID, Span, are_tags, tags_to_spans, tags_to_spans
 from tfnlp.outputs import Report, Scores
 
 
+class TaggingScores:
+    """Counts what is right, predicted and gold, record by record, so that any number of records fits.
+
+    >>> scores = TaggingScores(entities=True)
+    >>> scores.update(["B-PER", "O"], ["B-PER", "B-LOC"])
+    >>> scores.report().f1
+    0.6666666666666666
+    """
+
+    def __init__(self, *, entities: bool, mode: str = "default") -> None:
+        """Begin with nothing counted.
+
+        Args:
+            entities: compare entities, by type, start and end; otherwise single labels.
+            mode: `default` reads entities as conlleval does, `strict` only those that are well formed.
+
+        Raises:
+            ArgumentError: if the mode is unknown.
+        """
+        if mode not in ("default", "strict"):
+            raise ArgumentError(f"`mode` must be 'default' or 'strict', and is {mode!r}.")
+        read = tags_to_spans if mode == "default" else tags_to_spans_strictly
+        self._read: Callable[[Sequence[str]], list[Span]] = read if entities else _positions
+        self._right: Counter[str] = Counter()
+        self._predicted: Counter[str] = Counter()
+        self._gold: Counter[str] = Counter()
+        self._num_words = self._num_right_words = self._num_records = self._num_losses = 0
+        self._loss = 0.0
+
+    def update(self, gold: Sequence[str], predicted: Sequence[str]) -> None:
+        """Count a record's labels.
+
+        Raises:
+            ArgumentError: if the two differ in length.
+        """
+        if len(gold) != len(predicted):
+            raise ArgumentError("`gold` and `predicted` must hold as many records, and each as many labels.")
+        in_gold, in_predicted = set(self._read(gold)), set(self._read(predicted))
+        for counter, found in (
+            (self._right, in_gold & in_predicted),
+            (self._predicted, in_predicted),
+            (self._gold, in_gold),
+        ):
+            counter.update(span.label for span in found)
+        self._num_records += 1
+        self._num_words += len(gold)
+        self._num_right_words += sum(a == b for a, b in zip(gold, predicted, strict=True))
+
+    def add_losses(self, losses: np.ndarray) -> None:
+        """Count the losses of some tokens. Shape `(tokens,)`."""
+        self._loss += float(losses.sum())
+        self._num_losses += len(losses)
+
+    def report(self) -> Report:
+        """Return the scores of all that was counted."""
+        names = sorted({*self._gold, *self._predicted})
+        labels = {name: _scores(self._right[name], self._predicted[name], self._gold[name]) for name in names}
+        micro = _scores(self._right.total(), self._predicted.total(), self._gold.total())
+        means = [
+            float(np.mean([getattr(scores, name) for scores in labels.values()])) if labels else 0.0
+            for name in ("precision", "recall", "f1")
+        ]
+        return Report(
+            labels=labels,
+            micro=micro,
+            macro=Scores(means[0], means[1], means[2], micro.support),
+            accuracy=self._num_right_words / self._num_words if self._num_words else 0.0,
+            num_records=self._num_records,
+            loss=self._loss / self._num_losses if self._num_losses else None,
+        )
+
+
 def tagging_report(
-    gold: Sequence[Sequence[str]],
-    predicted: Sequence[Sequence[str]],
-    *,
-    mode: str = "default",
-    loss: float | None = None,
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, mode: str = "default"
 ) -> Report:
     """Compare predicted with gold labels.
 
-    Where labels are tags of entities, entities are compared, by type, start and end; otherwise single labels.
+    Where labels are tags of entities, entities are compared; otherwise single labels.
 
     Args:
         gold: the labels of each record's words.
         predicted: of the same lengths.
-        mode: `default` reads entities as conlleval does, `strict` only those that are well formed.
-        loss: to keep in the report.
+        mode: as in `TaggingScores`.
 
     Raises:
         ArgumentError: if the lengths differ or the mode is unknown.
@@ -44,55 +111,24 @@ def tagging_report(
     macro avg     0.5000     0.5000     0.5000          1
     accuracy 0.5000 over 1 records
     """
-    if [len(labels) for labels in gold] != [len(labels) for labels in predicted]:
+    if len(gold) != len(predicted):
         raise ArgumentError("`gold` and `predicted` must hold as many records, and each as many labels.")
-    if mode not in ("default", "strict"):
-        raise ArgumentError(f"`mode` must be 'default' or 'strict', and is {mode!r}.")
-    pairs = [pair for labels in zip(gold, predicted, strict=True) for pair in zip(*labels, strict=True)]
-    accuracy = sum(a == b for a, b in pairs) / len(pairs) if pairs else 0.0
-    if are_tags({label for pair in pairs for label in pair}):
-        read = tags_to_spans if mode == "default" else tags_to_spans_strictly
-        counts = _count(_spans(gold, read), _spans(predicted, read))
-    else:
-        counts = _count(_positions(gold), _positions(predicted))
-    return _report(counts, accuracy, len(gold), loss)
+    entities = are_tags(label for labels in (*gold, *predicted) for label in labels)
+    scores = TaggingScores(entities=entities, mode=mode)
+    for truth, answer in zip(gold, predicted, strict=True):
+        scores.update(truth, answer)
+    return scores.report()
 
 
-Found = Iterable[tuple[int, Span]]
-
-
-def _spans(sequences: Sequence[Sequence[str]], read: Callable[[Sequence[str]], list[Span]]) -> Found:
-    return ((i, span) for i, labels in enumerate(sequences) for span in read(labels))
-
-
-def _positions(sequences: Sequence[Sequence[str]]) -> Found:
-    return ((i, Span(label, k, k + 1)) for i, labels in enumerate(sequences) for k, label in enumerate(labels))
-
-
-def _count(gold: Found, predicted: Found) -> dict[str, np.ndarray]:
-    """Return for each label how many are right, predicted and gold."""
-    in_gold, in_predicted = set(gold), set(predicted)
-    counters = [Counter(span.label for _, span in found) for found in (in_gold & in_predicted, in_predicted, in_gold)]
-    labels = sorted(set().union(*counters))
-    return {label: np.array([counter[label] for counter in counters], np.int64) for label in labels}
-
-
-def _report(counts: dict[str, np.ndarray], accuracy: float, num_records: int, loss: float | None) -> Report:
-    total = sum(counts.values(), np.zeros(3, np.int64))
-    labels = {label: _scores(*count) for label, count in counts.items()}
-    means = [
-        float(np.mean([getattr(scores, name) for scores in labels.values()])) if labels else 0.0
-        for name in ("precision", "recall", "f1")
-    ]
-    macro = Scores(means[0], means[1], means[2], int(total[2]))
-    return Report(labels, _scores(*total), macro, accuracy, num_records, loss)
+def _positions(labels: Sequence[str]) -> list[Span]:
+    return [Span(label, i, i + 1) for i, label in enumerate(labels)]
 
 
 def _scores(right: int, predicted: int, gold: int) -> Scores:
     precision = right / predicted if predicted else 0.0
     recall = right / gold if gold else 0.0
     f1 = 2 * right / (predicted + gold) if predicted + gold else 0.0
-    return Scores(float(precision), float(recall), float(f1), int(gold))
+    return Scores(precision, recall, f1, gold)
 
 
 def token_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -43,7 +43,8 @@ class AdamW(keras.optimizers.legacy.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101).
 
     tf_keras's own AdamW is made of a dozen ops for each variable; this is one fused kernel and, where weights decay,
-    one more op: faster in a step, and much faster to trace. Numbers are those of `torch.optim.AdamW`.
+    one more op: faster in a step, and much faster to trace. Steps are those of `torch.optim.AdamW`, but for epsilon,
+    which the kernel adds before the bias correction, as in the Adam paper's remark on efficiency.
     """
 
     def __init__(

@@ -232,6 +232,16 @@ def test_other_parts_are_refused(tmp_path):
         GraphTokenizer(backend)
 
 
+def test_settings_of_a_rust_tokenizer_that_are_refused():
+    rust = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]", continuing_subword_prefix=""))
+    rust.normalizer, rust.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    with pytest.raises(UnsupportedTokenizerError, match=r"^`continuing_subword_prefix=''` is not reproduced"):
+        GraphTokenizer(rust)
+    rust.enable_truncation(2)
+    with pytest.raises(UnsupportedTokenizerError, match=r"^The tokenizer truncates or pads by itself"):
+        GraphTokenizer(rust)
+
+
 def test_wrong_calls(pair, tmp_path):
     _, graph = pair
     with pytest.raises(ArgumentError, match=r"put a single text into a list\.$"):

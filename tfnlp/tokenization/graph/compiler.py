@@ -47,6 +47,8 @@ def _compile(source: str) -> Program:
     _require("model", spec["model"], "WordPiece")
     _require("normalizer", spec["normalizer"], "BertNormalizer")
     _require("pre-tokenizer", spec["pre_tokenizer"], "BertPreTokenizer")
+    if not spec["model"]["continuing_subword_prefix"]:
+        raise UnsupportedTokenizerError("`continuing_subword_prefix=''` is not reproduced in the graph.")
     templates = compile_templates(spec["post_processor"])
     added_tokens = compile_added_tokens(spec["added_tokens"])
     model = spec["model"]

@@ -64,6 +64,11 @@ class GraphTokenizer(tf.Module):
         """
         super().__init__(name="graph_tokenizer")
         rust = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if rust is tokenizer and (rust.truncation or rust.padding):  # Hugging Face's own sets them anew at each call
+            raise UnsupportedTokenizerError(
+                "The tokenizer truncates or pads by itself: call `no_truncation()` and `no_padding()` on it, and pass "
+                "`max_length` when you call the graph."
+            )
         if getattr(tokenizer, "padding_side", "right") != "right":
             raise UnsupportedTokenizerError("`padding_side='left'` is not reproduced in the graph.")
         if getattr(tokenizer, "truncation_side", "right") != "right":

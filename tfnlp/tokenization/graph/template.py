@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index
-
-Truncation = Literal["windows", "only_first", "only_second"]
 
 
 @dataclass(frozen=True)
