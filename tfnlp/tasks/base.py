@@ -141,6 +141,8 @@ class TaskModel(abc.ABC):
             saved.pop("stride", None)  # it was chosen for the saved length
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
         task._seed, task._location = seed, hub
+        if task.labels is not None:
+            _ = task.head  # a damaged checkpoint shows now
         return task
 
     @classmethod
