@@ -76,5 +76,5 @@ def write_saved_model(task: TaskModel, directory: str | Path) -> None:
 def ask(directory: str | Path, texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Load a SavedModel and return its answers for texts."""
     loaded: Any = tf.saved_model.load(str(directory))
-    found = loaded.signatures[SIGNATURE](text=tf.constant(list(texts)))
+    found = loaded.signatures[SIGNATURE](text=tf.constant(list(texts), tf.string))
     return {name: value.numpy() for name, value in found.items()}

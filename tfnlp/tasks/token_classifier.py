@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 _PREDICTED_TOGETHER = 2048  # texts sorted by length together: enough for full batches, little to hold
 _PROGRESS_AFTER = 5.0  # seconds
+
+
+_Decode = tuple[Callable[..., tuple[tf.Tensor, ...]], tuple[str, ...]]  # the graph, and what its labels index
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,7 @@ class TokenClassifier(TaskModel):
 
         Args:
             texts: a text; the words of one (a list of str inside a list); a list of either; or an iterable, whose
-                answers then come as a generator, so that it may be endless.
+                answers then come as a generator, so that it may be endless; it reads 2,048 texts at a time.
             aggregation: another than the settings' one.
 
         Returns:
@@ -234,6 +237,8 @@ class TokenClassifier(TaskModel):
 
         Raises:
             DataError: if a text is neither a string nor a list of strings.
+            LabelError: if the labels are not known yet.
+            ArgumentError: if there is no such aggregation.
         """
         decoder = self._decoder if aggregation is None else self._build_decoder(aggregation)
         if isinstance(texts, str):
@@ -245,10 +250,10 @@ class TokenClassifier(TaskModel):
         return self._answers(texts_of(texts), decoder)
 
     @cached_property
-    def _decoder(self) -> tf.types.experimental.PolymorphicFunction:
+    def _decoder(self) -> _Decode:
         return self._build_decoder(self.settings.aggregation)
 
-    def _build_decoder(self, aggregation: Aggregation) -> Any:
+    def _build_decoder(self, aggregation: Aggregation) -> _Decode:
         replace(self.settings, aggregation=aggregation)  # refuses one that there is not
         decoder = EntityDecoder(self._known_labels.names, aggregation)
         vector = tf.TensorSpec([None], tf.int32)
@@ -263,7 +268,7 @@ class TokenClassifier(TaskModel):
 
         return decode, decoder.names
 
-    def _answers(self, texts: Iterable[Any], decoder: Any) -> Iterator[Entities]:
+    def _answers(self, texts: Iterable[Any], decoder: _Decode) -> Iterator[Entities]:
         number = 0
         for chunk in chunked(texts, _PREDICTED_TOGETHER):
             for is_words, group in groupby(chunk, key=lambda text: not isinstance(text, str)):
@@ -272,7 +277,7 @@ class TokenClassifier(TaskModel):
                 number += len(found)
                 yield from self._decoded(found, is_words, decoder)
 
-    def _decoded(self, texts: list[Any], is_words: bool, decoder: Any) -> Iterator[Entities]:
+    def _decoded(self, texts: list[Any], is_words: bool, decoder: _Decode) -> Iterator[Entities]:
         decode, names = decoder
         encoded = self._encoded(texts)
         logits = self._token_logits(encoded)
@@ -310,9 +315,10 @@ class TokenClassifier(TaskModel):
             `num_entities`, of shape `(batch,)`, int32.
         """
         rows = self.tokenizer.graph(text, max_length=self.settings.max_length, stride=self.settings.stride)
-        features = {name: rows[name].to_tensor(self.tokenizer.pad_id if name == "input_ids" else 0)
-                    for name in self.tokenizer.input_names}  # fmt: skip
-        logits = self.model(features, training=False)["logits"]
+        names = self.tokenizer.input_names
+        fill = {"input_ids": self.tokenizer.pad_id}
+        features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in names}
+        logits = self.served_logits(features)
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(rows, logits))
