@@ -128,6 +128,6 @@ def test_other_inputs_of_a_network(checkpoints, tmp_path):
 
 
 def test_rows_are_served_in_steps(tagger, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfnlp.tasks.base.SERVED_TOKENS", 50)  # two rows of 24 at a time
+    monkeypatch.setattr("tfnlp.tasks.network.SERVED_TOKENS", 50)  # two rows of 24 at a time
     tagger.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])
     assert_same_answers(ask_in_a_fresh_process(tmp_path / "1", [LONG_TEXT]), tagger.predict([LONG_TEXT]))

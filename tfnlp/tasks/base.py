@@ -21,13 +21,10 @@ from tfnlp.data.sources import Source, as_source
 from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Report
-from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
 
-TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
-SERVED_TOKENS = 32768  # in one pass of a SavedModel, padding included
 Self = TypeVar("Self", bound="TaskModel")
 
 
@@ -227,38 +224,6 @@ class TaskModel(abc.ABC):
             return model(features, training=False)
 
         return forward
-
-    def served_logits(self, features: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Run the network in the graph, over so many rows at a time that a very long text does not exhaust memory.
-
-        Args:
-            features: int32 tensors of shape `(rows, length)`.
-
-        Returns:
-            Shape `(rows, length, ...)`, float32.
-        """
-        shape = tf.shape(features["input_ids"])
-        step = tf.maximum(1, SERVED_TOKENS // tf.maximum(shape[1], 1))
-        num_steps = (shape[0] + step - 1) // step
-
-        def run(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            rows = {name: values[i * step : (i + 1) * step] for name, values in features.items()}
-            return i + 1, found.write(i, self.model(rows, training=False)["logits"])
-
-        found = tf.TensorArray(tf.float32, num_steps, infer_shape=False)
-        _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, found), parallel_iterations=1)
-        return tf.ensure_shape(found.concat(), self.model.output["logits"].shape)
-
-    def row_outputs(self, encoded: Encoded) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Run the network over rows, in batches of like length.
-
-        Yields:
-            Indices of rows, shape `(batch,)`, and their logits, of shape `(batch, length, ...)`, float32.
-        """
-        chunk = RowChunk(encoded.features(self.tokenizer.input_names), encoded.splits)
-        for rows in pipeline.token_batches(encoded.lengths, TOKENS_PER_BATCH):
-            features = pipeline.padded(chunk, rows, {"input_ids": self.tokenizer.pad_id})
-            yield rows, self.forward(features)["logits"].numpy()
 
     # Training
 

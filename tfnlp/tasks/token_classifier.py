@@ -21,6 +21,7 @@ from tfnlp.labels import IGNORE_ID, LabelMap, Span
 from tfnlp.outputs import Entities, Entity, Predictions, Report
 from tfnlp.tasks.base import Settings, TaskModel
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
+from tfnlp.tasks.network import logits_in_steps, row_logits
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -215,7 +216,7 @@ class TokenClassifier(TaskModel):
     def _token_logits(self, encoded: Encoded) -> np.ndarray:
         """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
         logits = np.zeros((len(encoded.input_ids), len(self._known_labels)), np.float32)
-        for rows, batch in self.row_outputs(encoded):
+        for rows, batch in row_logits(self.forward, self.tokenizer, encoded):
             for row, found in zip(rows, batch, strict=True):
                 start, end = encoded.splits[row : row + 2]
                 logits[start:end] = found[: end - start]
@@ -283,7 +284,7 @@ class TokenClassifier(TaskModel):
         logits = self._token_logits(encoded)
         starts, ends = encoded.starts, encoded.ends
         if is_words:
-            shift = _word_shifts(texts, encoded)
+            shift = alignment.word_shifts(texts, encoded)
             starts, ends = starts + shift, ends + shift
             texts = [" ".join(words) for words in texts]
         is_subword = self.tokenizer.is_subword(texts, encoded, starts, ends)
@@ -318,7 +319,7 @@ class TokenClassifier(TaskModel):
         names = self.tokenizer.input_names
         fill = {"input_ids": self.tokenizer.pad_id}
         features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in names}
-        logits = self.served_logits(features)
+        logits = logits_in_steps(self.model, features)
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(rows, logits))
@@ -351,11 +352,3 @@ class TokenClassifier(TaskModel):
             if not same:
                 differences.append(f"{text[:80]!r}: served {answers}, predicted {list(entities)}")
         return differences
-
-
-def _word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:
-    """Return for each token where its word begins in its text's words joined by one space."""
-    shifts = [np.cumsum([0, *(len(word) + 1 for word in words)]) for words in texts]
-    origins = np.cumsum([0, *(len(shift) for shift in shifts)])[:-1]
-    flat = np.concatenate(shifts)
-    return flat[origins[encoded.records] + np.maximum(encoded.word_ids, 0)].astype(np.int32)

@@ -153,3 +153,19 @@ def answering_tokens(encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((token, -context, word))
     chosen = order[np.concatenate([[True], np.diff(word[order]) > 0])] if len(order) else order
     return token[chosen], word[chosen]
+
+
+def word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:
+    """Return for each token where its word begins in its text's words joined by one space.
+
+    Args:
+        texts: the words of each record.
+        encoded: their rows.
+
+    Returns:
+        In characters. Shape `(tokens,)`, int32.
+    """
+    shifts = [np.cumsum([0, *(len(word) + 1 for word in words)]) for words in texts]
+    origins = np.cumsum([0, *(len(shift) for shift in shifts)])[:-1]
+    flat = np.concatenate(shifts)
+    return flat[origins[encoded.records] + np.maximum(encoded.word_ids, 0)].astype(np.int32)

@@ -1,0 +1,57 @@
+"""Running a network over rows: in batches of like length from Python, a few rows at a time in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.pipeline import RowChunk, padded, token_batches
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tokenization.tokenizer import Tokenizer
+
+TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
+SERVED_TOKENS = 32768  # in one pass of a SavedModel, padding included
+
+
+def row_logits(
+    forward: Callable[..., dict[str, tf.Tensor]], tokenizer: Tokenizer, encoded: Encoded
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Run a network over rows, in batches of like length.
+
+    Args:
+        forward: features in, `{"logits": ...}` out.
+        tokenizer: that made the rows.
+        encoded: the rows.
+
+    Yields:
+        Indices of rows, shape `(batch,)`, and their logits, of shape `(batch, length, ...)`, float32.
+    """
+    chunk = RowChunk(encoded.features(tokenizer.input_names), encoded.splits)
+    for rows in token_batches(encoded.lengths, TOKENS_PER_BATCH):
+        features = padded(chunk, rows, {"input_ids": tokenizer.pad_id})
+        yield rows, forward(features)["logits"].numpy()
+
+
+def logits_in_steps(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Run a network in the graph, over so many rows at a time that a very long text does not exhaust memory.
+
+    Args:
+        model: features in, `{"logits": ...}` out.
+        features: int32 tensors of shape `(rows, length)`, with at least one row.
+
+    Returns:
+        Shape `(rows, length, ...)`, float32.
+    """
+    shape = tf.shape(features["input_ids"])
+    step = tf.maximum(1, SERVED_TOKENS // tf.maximum(shape[1], 1))
+    num_steps = (shape[0] + step - 1) // step
+
+    def run(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        rows = {name: values[i * step : (i + 1) * step] for name, values in features.items()}
+        return i + 1, found.write(i, model(rows, training=False)["logits"])
+
+    found = tf.TensorArray(tf.float32, num_steps, infer_shape=False)
+    _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, found), parallel_iterations=1)
+    return tf.ensure_shape(found.concat(), model.output["logits"].shape)
