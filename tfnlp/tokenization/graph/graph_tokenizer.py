@@ -87,10 +87,6 @@ class GraphTokenizer(tf.Module):
         """
         return cls(load_fast_tokenizer(name_or_path, **options))
 
-    def num_special_tokens(self, *, pair: bool = False) -> int:
-        """Return how many special tokens are added to a text, or to a pair."""
-        return len(template.special_ids(self._template(pair=pair, add_special_tokens=True)))
-
     def __call__(
         self,
         texts: Texts,
