@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from tfnlp.errors import CheckpointError, UnsupportedTokenizerError
 
 
@@ -34,4 +36,14 @@ def load_fast_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
             f"{name_or_path}: {type(tokenizer).__name__} exists in Python only; tfnlp needs a fast (Rust) tokenizer, "
             "which knows where in the text each token stands."
         )
+    return as_saved(tokenizer)
+
+
+def as_saved(tokenizer: Any) -> Any:
+    """Give a fast tokenizer the Rust tokenizer that it would have if it were saved and loaded again.
+
+    A tokenizer fresh from slow files may keep flags of added tokens that it does not write (transformers 4.57,
+    tokenizers 0.22): XLNet's `<mask>` is looked for before normalization, and after it once it has been saved.
+    """
+    tokenizer._tokenizer = Tokenizer.from_str(tokenizer._tokenizer.to_str())
     return tokenizer

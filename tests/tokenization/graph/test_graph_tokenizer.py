@@ -5,92 +5,17 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 from tests.conftest import data
 from tests.tiny import VOCABULARY, build_tokenizer
+from tests.tokenization.graph.rows import HARD, TEXT, assert_equal, rows_of, rows_of_rust
 from tfnlp import GraphTokenizer
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, CheckpointError, UnsupportedTokenizerError
-
-HARD = [
-    "",
-    " ",
-    "Hello, World! unable [MASK] x[SEP]y",
-    "café İstanbul 我是 nai\u0308ve\u0301",
-    "a" * 101 + " " + "b" * 100,
-    "[CLS][CLS] [cls] [MASK",
-    "\u0000\ufffd\u200b\u00ad\u2028x",
-    "\ua9c0\u0301\u1b44a\u0301\ua953\u0334",
-    "\U0001d15e\U0001d165\U0001d16e\U0001d165",
-    "각가\u11a8 한국어",
-    "ﬁ Ⅷ ½ ﷺ",
-    "👩‍🚀 e\u0301\u0327 ẞ ŒŦ",
-    "don't stop-me.now",
-]
-# Letters, marks that change places, spaces, Hangul, CJK, special tokens: what the rules distinguish.
-TEXT = st.lists(
-    st.one_of(
-        st.sampled_from(
-            [*"aBx.,- \t\n[]#'", "[MASK]", "[SEP]", "un", "able", "##", "我", "가", "İ", "\ufffd", "\u200d"]
-        ),
-        st.sampled_from([*"\u0300\u0316\u0334\u0345\u1b44\ua953\ua9c0\U0001d165\U0001d16d"]),
-        st.characters(exclude_categories=["Cs"]),
-    ),
-    max_size=25,
-).map("".join)
-
+from tfnlp.tokenization.pretrained import as_saved
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """A Rust tokenizer and its graph."""
     rust = build_tokenizer("bert", tmp_path_factory.mktemp("bert"))
     return rust, GraphTokenizer(rust)
-
-
-def rows_of(encoded):
-    """Turn a graph's answer into one dict a row, as Rust gives it."""
-    names = (
-        "input_ids",
-        "token_type_ids",
-        "attention_mask",
-        "special_tokens_mask",
-        "offsets",
-        "word_ids",
-        "sequence_ids",
-    )
-    columns = {name: encoded[name].to_list() for name in names}
-    rows = []
-    for i in range(len(columns["input_ids"])):
-        row = {name: column[i] for name, column in columns.items()}
-        row["offsets"] = [tuple(offset) for offset in row["offsets"]]
-        for name in ("word_ids", "sequence_ids"):
-            row[name] = [None if value < 0 else value for value in row[name]]
-        rows.append(row)
-    return rows
-
-
-def rows_of_rust(encodings):
-    return [
-        {
-            "input_ids": e.ids,
-            "token_type_ids": e.type_ids,
-            "attention_mask": e.attention_mask,
-            "special_tokens_mask": e.special_tokens_mask,
-            "offsets": e.offsets,
-            "word_ids": e.word_ids,
-            "sequence_ids": e.sequence_ids,
-        }
-        for e in encodings
-    ]
-
-
-def assert_equal(graph, rust, texts, pairs=None, *, words=False, **options):
-    found = graph(texts, pairs, **options)
-    cuts = "max_length" in options
-    settings = {"truncation": "only_second" if pairs else True} if cuts else {}
-    theirs = rust(
-        texts, pairs, is_split_into_words=words, return_overflowing_tokens=cuts, verbose=False, **settings, **options
-    )
-    assert rows_of(found) == rows_of_rust(theirs.encodings)
-    if cuts:
-        assert found["row_to_record"].numpy().tolist() == list(theirs["overflow_to_sample_mapping"])
 
 
 @pytest.mark.parametrize("text", HARD, ids=ascii)
@@ -131,6 +56,13 @@ def test_random_windows(pair, texts, max_length, data):
 def test_windows_of_the_second_text(pair):
     rust, graph = pair
     assert_equal(graph, rust, ["ada", "bob stone"], ["the cat " * 9, "x"], max_length=14, stride=3)
+
+
+@pytest.fixture(scope="module")
+def pair_from_left(tmp_path_factory):
+    rust = build_tokenizer("bert", tmp_path_factory.mktemp("bert"))
+    rust.truncation_side = "left"
+    return rust, GraphTokenizer(rust)
 
 
 def test_cased(tmp_path):
@@ -198,45 +130,61 @@ def test_added_tokens_that_take_spaces_or_overlap(tmp_path):
     assert_equal(graph, rust, [["a ", " <l> ", "<r>"], ["<lr> "]], words=True)
 
 
-@pytest.mark.parametrize("flag", ["single_word", "normalized"])
-def test_flags_of_added_tokens_that_are_refused(tmp_path, flag):
+def test_added_tokens_with_every_flag(tmp_path):
     rust = build_tokenizer("bert", tmp_path)
-    rust.add_tokens([AddedToken("<x>", **{"normalized": False, flag: True})])
-    with pytest.raises(UnsupportedTokenizerError) as caught:
-        GraphTokenizer(rust)
+    flags = ("single_word", "lstrip", "rstrip", "normalized")
+    rust.add_tokens(
+        [AddedToken(f"Tok{i}", **{flag: bool(i >> j & 1) for j, flag in enumerate(flags)}) for i in range(16)]
+    )
+    rust = as_saved(rust)
+    graph = GraphTokenizer(rust)
+    for i in range(16):
+        for text in (f"a Tok{i} b", f"aTok{i}b", f" TOK{i}\u3000 ", f"Tok{i}Tok{i} Tok{i}", f"é\u0301Tok{i}_", f"(Tok{i})"):
+            assert_equal(graph, rust, [text])
+
+
+@pytest.mark.parametrize("truncation", ["only_first", "only_second", "longest_first"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_truncation_of_pairs(tmp_path, truncation, side):
+    rust = build_tokenizer("bert", tmp_path)
+    rust.truncation_side = side
+    graph = GraphTokenizer(rust)
+    long, short = "the cat lives in new york " * 3, "ada bob"
+    stride = 0 if truncation == "longest_first" else 3
+    cases = {"only_first": [(long, short)], "only_second": [(short, long)]}.get(
+        truncation, [(long, short), (short, long), (long, long), (short, short), ("", long)]
+    )
+    for first, second in cases:
+        assert_equal(graph, rust, [first], [second], max_length=14, stride=stride, truncation=truncation)
+    with pytest.raises(ArgumentError) as caught:
+        graph(["a"], ["b"], max_length=8, truncation="both")
     assert str(caught.value) == (
-        f"The added token '<x>' has `{flag}=True`, which is not reproduced in the graph. Add it with "
-        f"`AddedToken('<x>', {flag}=False)`."
+        "`truncation` must be one of 'only_second', 'only_first', 'longest_first', and is 'both'."
     )
 
 
-@pytest.mark.parametrize("name", ["roberta", "albert"])
-def test_other_families_are_refused(tmp_path, name):
-    with pytest.raises(UnsupportedTokenizerError, match=r"can't be compiled into the graph; only 'WordPiece' can"):
-        GraphTokenizer(build_tokenizer(name, tmp_path))
+@given(st.lists(TEXT, min_size=1, max_size=3), st.integers(4, 12), st.data())
+def test_random_windows_from_the_left(pair_from_left, texts, max_length, data):
+    rust, graph = pair_from_left
+    assert_equal(graph, rust, texts, max_length=max_length, stride=data.draw(st.integers(0, max_length - 3)))
 
 
-def test_other_parts_are_refused(tmp_path):
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding(tmp_path, side):
     rust = build_tokenizer("bert", tmp_path)
-    for side in ("padding_side", "truncation_side"):
-        setattr(rust, side, "left")
-        with pytest.raises(UnsupportedTokenizerError, match=rf"^`{side}='left'` is not reproduced in the graph\.$"):
-            GraphTokenizer(rust)
-        setattr(rust, side, "right")
-    backend = rust.backend_tokenizer
-    backend.post_processor = processors.ByteLevel()
-    with pytest.raises(UnsupportedTokenizerError, match=r"^The post-processor 'ByteLevel' is not reproduced"):
-        GraphTokenizer(backend)
-    backend.normalizer = normalizers.NFC()
-    with pytest.raises(UnsupportedTokenizerError, match=r"^The normalizer 'NFC' can't be compiled"):
-        GraphTokenizer(backend)
+    rust.padding_side = side
+    graph = GraphTokenizer(rust)
+    texts = ["the cat", "ada lives in new york", ""]
+    ours = graph.pad(graph(texts), length=9)
+    theirs = rust(texts, padding="max_length", max_length=9, return_tensors="np", return_offsets_mapping=True)
+    for name in ("input_ids", "token_type_ids", "attention_mask"):
+        assert ours[name].numpy().tolist() == theirs[name].tolist()
+    assert ours["offsets"].numpy().tolist() == theirs["offset_mapping"].tolist()
+    assert graph.pad(graph(texts))["input_ids"].shape == (3, 7)
 
 
-def test_settings_of_a_rust_tokenizer_that_are_refused():
-    rust = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]", continuing_subword_prefix=""))
-    rust.normalizer, rust.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    with pytest.raises(UnsupportedTokenizerError, match=r"^`continuing_subword_prefix=''` is not reproduced"):
-        GraphTokenizer(rust)
+def test_a_rust_tokenizer_that_truncates_is_refused():
+    rust = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     rust.enable_truncation(2)
     with pytest.raises(UnsupportedTokenizerError, match=r"^The tokenizer truncates or pads by itself"):
         GraphTokenizer(rust)

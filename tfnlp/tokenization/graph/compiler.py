@@ -1,9 +1,10 @@
-"""From a `tokenizer.json` to a program of tables. Refuses what it can't reproduce exactly."""
+"""From a `tokenizer.json` to a program of steps. Refuses what it can't reproduce exactly."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,20 +14,44 @@ from tokenizers import Tokenizer
 from tfnlp._backend import tf
 from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph.added_tokens import AddedTokens, compile_added_tokens
-from tfnlp.tokenization.graph.characters import Characters, compile_characters
+from tfnlp.tokenization.graph.cache import cached
+from tfnlp.tokenization.graph.characters import Characters
+from tfnlp.tokenization.graph.decoding import Decoding, compile_decoding
+from tfnlp.tokenization.graph.models.bpe import compile_bpe
+from tfnlp.tokenization.graph.models.tokens import Model
+from tfnlp.tokenization.graph.models.unigram import compile_unigram
+from tfnlp.tokenization.graph.models.word_level import compile_word_level
+from tfnlp.tokenization.graph.models.wordpiece import compile_wordpiece
+from tfnlp.tokenization.graph.normalizers.compiler import compile_normalizers
+from tfnlp.tokenization.graph.pre_tokenizers.byte_level import ByteLevel, Bytes
+from tfnlp.tokenization.graph.pre_tokenizers.compiler import compile_pre_tokenizers
 from tfnlp.tokenization.graph.template import Templates, compile_templates
-from tfnlp.tokenization.graph.wordpiece import WordPiece, compile_wordpiece, vocabulary_letters
+from tfnlp.tokenization.graph.trimming import Trimming, compile_trimming
 
 T = TypeVar("T")
+Step = Callable[[Characters], Characters]
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A compiled tokenizer: what its steps look up."""
+    """A compiled tokenizer.
 
-    added_tokens: AddedTokens | None
-    characters: Characters
-    model: WordPiece
+    Attributes:
+        added_before: the added tokens that are looked for in the text as it comes.
+        normalizers: what changes the text.
+        added_after: the added tokens that are looked for in the changed text.
+        pre_tokenizers: what cuts it into words.
+        model: what turns words into tokens.
+        trimming: what takes spaces off the offsets; None: nothing does.
+        templates: what stands around a text and a pair.
+    """
+
+    added_before: AddedTokens | None
+    normalizers: tuple[Step, ...]
+    added_after: AddedTokens | None
+    pre_tokenizers: tuple[Step, ...]
+    model: Model
+    trimming: Trimming | None
     templates: Templates
 
 
@@ -36,60 +61,77 @@ def compile_tokenizer(tokenizer: Tokenizer) -> Program:
     Raises:
         UnsupportedTokenizerError: if a component or setting can't be reproduced; it names which.
     """
-    return _compile(tokenizer.to_str())
+    return _compiled(tokenizer.to_str())
 
 
 @lru_cache(maxsize=8)
+def _compiled(source: str) -> Program:
+    return cached(source, _compile)
+
+
 def _compile(source: str) -> Program:
-    """Compile a `tokenizer.json`, once for the same content."""
+    """Compile a `tokenizer.json`."""
     tokenizer = Tokenizer.from_str(source)
     spec = json.loads(source)
-    _require("model", spec["model"], "WordPiece")
-    _require("normalizer", spec["normalizer"], "BertNormalizer")
-    _require("pre-tokenizer", spec["pre_tokenizer"], "BertPreTokenizer")
-    if not spec["model"]["continuing_subword_prefix"]:
-        raise UnsupportedTokenizerError("`continuing_subword_prefix=''` is not reproduced in the graph.")
-    templates = compile_templates(spec["post_processor"])
-    added_tokens = compile_added_tokens(spec["added_tokens"])
-    model = spec["model"]
-    prefix = model["continuing_subword_prefix"]
-    added_ids = added_tokens.ids if added_tokens else ()
-    characters = compile_characters(
-        tokenizer.normalizer, tokenizer.pre_tokenizer, vocabulary_letters(model["vocab"], prefix), len(added_ids)
-    )
+    normalize = tokenizer.normalizer.normalize_str if tokenizer.normalizer else str
+    added_before, added_after = compile_added_tokens(spec["added_tokens"], normalize)
+    normalizers = compile_normalizers(spec["normalizer"])
+    pre_tokenizers = compile_pre_tokenizers(spec["pre_tokenizer"])
+    is_bytes = any(isinstance(step, (ByteLevel, Bytes)) for step in (*normalizers, *pre_tokenizers))
     return Program(
-        added_tokens=added_tokens,
-        characters=characters,
-        model=compile_wordpiece(
-            model["vocab"],
-            prefix=prefix,
-            unknown=model["unk_token"],
-            max_word_length=model["max_input_chars_per_word"],
-            alphabet=characters.alphabet,
-            added={characters.first_added + i: token_id for i, token_id in enumerate(added_ids)},
-            num_symbols=characters.num_symbols,
-        ),
-        templates=templates,
+        added_before=added_before,
+        normalizers=normalizers,
+        added_after=added_after,
+        pre_tokenizers=pre_tokenizers,
+        model=_compile_model(spec["model"], is_bytes=is_bytes),
+        trimming=compile_trimming(spec["post_processor"], tokenizer.get_vocab()),
+        templates=compile_templates(spec["post_processor"]),
     )
 
 
-def _require(part: str, found: dict[str, Any] | None, wanted: str) -> None:
-    kind = found["type"] if found else None
-    if kind != wanted:
-        raise UnsupportedTokenizerError(
-            f"The {part} {kind!r} can't be compiled into the graph; only {wanted!r} can, as BERT, DistilBERT and "
-            "ELECTRA have it. Training, evaluation and prediction work with the Rust tokenizer all the same; the "
-            "export from raw text does not."
-        )
+def compile_decoder(tokenizer: Tokenizer, *, word_end: str = "") -> Decoding:
+    """Compile the way back from ids to text.
+
+    Raises:
+        UnsupportedTokenizerError: if the decoder can't be reproduced; it names which part.
+    """
+    spec = json.loads(tokenizer.to_str())
+    special = [token["content"] for token in spec["added_tokens"] if token["special"]]
+    return compile_decoding(spec["decoder"], tokenizer.get_vocab(), special, word_end=word_end)
 
 
-def to_tensors(program: T) -> T:
+def _compile_model(model: dict[str, Any], *, is_bytes: bool) -> Model:
+    if model["type"] == "BPE":
+        return compile_bpe(model, bytes_only=is_bytes)
+    compilers = {"WordPiece": compile_wordpiece, "Unigram": compile_unigram, "WordLevel": compile_word_level}
+    if model["type"] not in compilers:
+        raise UnsupportedTokenizerError(f"The model {model['type']!r} is not reproduced in the graph.")
+    return compilers[model["type"]](model)
+
+
+def for_words(program: Program) -> Program:
+    """Return the program for texts that come as words: where words are bytes, each begins with a space."""
+    steps = tuple(
+        dataclasses.replace(step, add_prefix_space=True) if isinstance(step, ByteLevel) else step
+        for step in program.pre_tokenizers
+    )
+    trimming = program.trimming
+    if trimming is not None:
+        trimming = dataclasses.replace(trimming, add_prefix_space=True)
+    return dataclasses.replace(program, pre_tokenizers=steps, trimming=trimming)
+
+
+def to_tensors(value: T) -> T:
     """Return the dataclass with every table as a constant tensor, made once and shared by all graphs."""
-    changed: dict[str, Any] = {}
-    for field in dataclasses.fields(program):  # type: ignore[arg-type]
-        value = getattr(program, field.name)
-        if isinstance(value, np.ndarray):
-            changed[field.name] = tf.constant(value)
-        elif dataclasses.is_dataclass(value):
-            changed[field.name] = to_tensors(value)
-    return dataclasses.replace(program, **changed)  # type: ignore[type-var]
+    return _converted(value, tf.constant)
+
+
+def _converted(value: Any, convert: Callable[[np.ndarray], Any]) -> Any:
+    if isinstance(value, np.ndarray):
+        return convert(value)
+    if isinstance(value, tuple):
+        return tuple(_converted(item, convert) for item in value)
+    if dataclasses.is_dataclass(value):
+        changed = {field.name: _converted(getattr(value, field.name), convert) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **changed)  # type: ignore[type-var]
+    return value

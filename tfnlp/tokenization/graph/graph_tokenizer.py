@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.tokenization.graph import template
-from tfnlp.tokenization.graph.added_tokens import replace_added_tokens
-from tfnlp.tokenization.graph.characters import look_up, reorder_marks, split_words
-from tfnlp.tokenization.graph.compiler import compile_tokenizer, to_tensors
-from tfnlp.tokenization.graph.ragged import exclusive_cumsum, row_index
-from tfnlp.tokenization.graph.wordpiece import tokenize_words
+from tfnlp.tokenization.graph.characters import Added, Characters
+from tfnlp.tokenization.graph.compiler import Program, compile_decoder, compile_tokenizer, for_words, to_tensors
+from tfnlp.tokenization.graph.decoding import Decoding
+from tfnlp.tokenization.graph.models.tokens import words_of
+from tfnlp.tokenization.graph.probing import NUM_CODE_POINTS
+from tfnlp.tokenization.graph.ragged import changes, exclusive_cumsum, row_index
+from tfnlp.tokenization.graph.trimming import Trimming
 from tfnlp.tokenization.pretrained import load_fast_tokenizer
 
 Texts = Any  # strings, lists of words, or a (ragged) string tensor of either
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(NamedTuple):
     """The tokens of a batch of texts, one after the other; each attribute is int32 of shape `(tokens,)`.
 
     Attributes:
@@ -30,6 +31,7 @@ class Tokens:
         ends: the character after the last.
         words: index of the word in its text.
         counts: how many tokens each text has. Shape `(texts,)`.
+        spaces: how much white space each begins and ends with, where offsets are trimmed; else nothing.
     """
 
     ids: tf.Tensor
@@ -37,6 +39,7 @@ class Tokens:
     ends: tf.Tensor
     words: tf.Tensor
     counts: tf.Tensor
+    spaces: tuple[tf.Tensor, ...]
 
 
 class GraphTokenizer(tf.Module):
@@ -69,10 +72,19 @@ class GraphTokenizer(tf.Module):
                 "The tokenizer truncates or pads by itself: call `no_truncation()` and `no_padding()` on it, and pass "
                 "`max_length` when you call the graph."
             )
-        if getattr(tokenizer, "padding_side", "right") != "right":
-            raise UnsupportedTokenizerError("`padding_side='left'` is not reproduced in the graph.")
-        if getattr(tokenizer, "truncation_side", "right") != "right":
-            raise UnsupportedTokenizerError("`truncation_side='left'` is not reproduced in the graph.")
+        self.padding_side: str = getattr(tokenizer, "padding_side", "right")
+        self.truncation_side: str = getattr(tokenizer, "truncation_side", "right")
+        self.pad_values = {
+            "input_ids": getattr(tokenizer, "pad_token_id", None) or 0,
+            "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
+            "special_tokens_mask": 1,
+            "word_ids": -1,
+            "sequence_ids": -1,
+        }
+        self._rust = rust
+        self._cleans_up = bool(getattr(tokenizer, "clean_up_tokenization_spaces", False))
+        is_clip = hasattr(tokenizer, "_wrap_decode_method_backend_tokenizer")
+        self._word_end: str = rust.model.end_of_word_suffix if is_clip else ""
         with tf.init_scope():
             self._program = to_tensors(compile_tokenizer(rust))
         self._functions: dict[Any, Any] = {}
@@ -94,6 +106,7 @@ class GraphTokenizer(tf.Module):
         *,
         max_length: int | None = None,
         stride: int = 0,
+        truncation: str | None = None,
         add_special_tokens: bool = True,
     ) -> dict[str, tf.Tensor]:
         """Tokenize a batch of texts, or of pairs.
@@ -101,9 +114,10 @@ class GraphTokenizer(tf.Module):
         Args:
             texts: strings, shape `(records,)`, or the words of each, ragged of shape `(records, words)`.
             text_pairs: the second text of each record, in the same form.
-            max_length: the most tokens in a row, special tokens included. A longer text becomes several rows; of a
-                pair it is the second text that is cut, as with `truncation="only_second"`.
+            max_length: the most tokens in a row, special tokens included. A longer text becomes several rows.
             stride: how many tokens of the text two neighbouring rows share.
+            truncation: of a pair, which text is cut into several rows: `only_second`, as is usual, or `only_first`; or
+                `longest_first`, by which a pair has but one row, and loses what is too long.
             add_special_tokens: whether to add the special tokens of the checkpoint's template.
 
         Returns:
@@ -119,28 +133,85 @@ class GraphTokenizer(tf.Module):
             and `row_to_record`, of shape `(rows,)`: the record that each row is part of.
 
         Raises:
-            ArgumentError: if `max_length` leaves no room for text beside special tokens and `stride`.
+            ArgumentError: if `max_length` leaves no room for text beside special tokens and `stride`, or `truncation`
+                is none of these.
         """
         batches = [_to_strings(batch) for batch in (texts, text_pairs) if batch is not None]
         if max_length is not None:
             pieces = self._template(pair=len(batches) == 2, add_special_tokens=add_special_tokens)
             template.check_window(max_length, stride, len(template.special_ids(pieces)))
+        cuts = _truncation(truncation, len(batches)) if max_length is not None else None
         is_split = tuple(isinstance(batch, tf.RaggedTensor) for batch in batches)
-        key = (is_split, max_length is not None, add_special_tokens)
+        key = (is_split, cuts, add_special_tokens)
         if key not in self._functions:
             self._functions[key] = self._build_function(*key)
         return self._functions[key](batches, max_length or 0, stride)
+
+    def decode(
+        self,
+        ids: Any,
+        *,
+        skip_special_tokens: bool = True,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> tf.Tensor:
+        """Write token ids as text.
+
+        Args:
+            ids: a matrix or ragged rows of ids, or lists of them. Shape `(rows, tokens)`, integers. Ids that are no
+                token's are left out, as padding with -100 is.
+            skip_special_tokens: leave special tokens out.
+            clean_up_tokenization_spaces: take away spaces before punctuation and English contractions; None: as the
+                checkpoint says.
+
+        Returns:
+            Shape `(rows,)`, string.
+
+        Raises:
+            UnsupportedTokenizerError: if the tokenizer's decoder can't be reproduced; it names which part.
+        """
+        rows = ids if isinstance(ids, (tf.Tensor, tf.RaggedTensor)) else tf.ragged.constant(ids, ragged_rank=1)
+        if isinstance(rows, tf.Tensor):
+            rows = tf.RaggedTensor.from_tensor(rows)
+        cleans = self._cleans_up if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
+        return self._decoding(tf.cast(rows, tf.int32), skip_special_tokens=skip_special_tokens, clean_up=cleans)
+
+    @cached_property
+    def _decoding(self) -> Decoding:
+        with tf.init_scope():
+            return to_tensors(compile_decoder(self._rust, word_end=self._word_end))
+
+    def pad(self, encoded: dict[str, tf.Tensor], length: int | None = None) -> dict[str, tf.Tensor]:
+        """Fill up rows to matrices, on the tokenizer's padding side.
+
+        Args:
+            encoded: what a call returned.
+            length: of the rows; None: that of the longest.
+
+        Returns:
+            The same names, each of shape `(rows, length)`, and `offsets` of shape `(rows, length, 2)`.
+        """
+        dense = {}
+        for name, rows in encoded.items():
+            if not isinstance(rows, tf.RaggedTensor):
+                dense[name] = rows
+                continue
+            left = self.padding_side == "left"
+            shape = [None, length, *rows.shape[2:]] if length is not None else None
+            filled = rows[:, ::-1] if left else rows
+            filled = filled.to_tensor(self.pad_values.get(name, 0), shape=shape)
+            dense[name] = filled[:, ::-1] if left else filled
+        return dense
 
     def _template(self, *, pair: bool, add_special_tokens: bool) -> tuple[template.Piece, ...]:
         pieces = self._program.templates.pair if pair else self._program.templates.single
         return tuple(piece for piece in pieces if add_special_tokens or isinstance(piece, template.Text))
 
-    def _build_function(self, is_split: tuple[bool, ...], cuts: bool, add_special_tokens: bool) -> Any:
+    def _trimming(self, is_split: bool) -> Trimming | None:
+        return (for_words(self._program) if is_split else self._program).trimming
+
+    def _build_function(self, is_split: tuple[bool, ...], cuts: str | None, add_special_tokens: bool) -> Any:
         """Make the graph of one kind of call; it serves batches and lengths of every size."""
-        signature = [
-            tf.RaggedTensorSpec([None, None], tf.string, 1) if split else tf.TensorSpec([None], tf.string)
-            for split in is_split
-        ]
+        signature = [_spec(split) for split in is_split]
         number = tf.TensorSpec([], tf.int32)
         pieces = self._template(pair=len(is_split) == 2, add_special_tokens=add_special_tokens)
 
@@ -148,12 +219,15 @@ class GraphTokenizer(tf.Module):
         def tokenize(batches: list[Any], max_length: tf.Tensor, stride: tf.Tensor) -> dict[str, tf.Tensor]:
             tokens = [self._tokenize(batch) for batch in batches]
             counts = [found.counts for found in tokens]
-            if cuts:
-                budget = max_length - len(template.special_ids(pieces))
-                slices = template.windows(counts, len(batches) - 1, budget, stride)
-            else:
+            from_left = self.truncation_side == "left"
+            budget = max_length - len(template.special_ids(pieces))
+            if cuts is None:
                 slices = template.whole_texts(counts)
-            return _assemble(pieces, tokens, slices)
+            elif cuts == "longest_first":
+                slices = template.shortened(counts, budget, from_left=from_left)
+            else:
+                slices = template.windows(counts, int(cuts == "only_second"), budget, stride, from_left=from_left)
+            return _assemble(pieces, tokens, slices, self._trimming(any(is_split)))
 
         return tokenize
 
@@ -164,20 +238,22 @@ class GraphTokenizer(tf.Module):
         decoded = tf.strings.unicode_decode(strings, "UTF-8")  # bytes that are no UTF-8 become U+FFFD
         splits = tf.cast(decoded.row_splits, tf.int32)
         segment = row_index(splits[1:] - splits[:-1])
-        points = decoded.values
-        begins, ends = tf.range(tf.size(points)), tf.range(1, tf.size(points) + 1)
-        if self._program.added_tokens is not None:
-            points, begins, ends = replace_added_tokens(self._program.added_tokens, points, segment)
+        program = for_words(self._program) if is_split else self._program
+        words = words_of(_characters(program, decoded.values, segment))
+        tokens = program.model(words)
+        characters = words.characters
+        ids, word = tokens.ids, tokens.words
+        start = tf.gather(characters.source, tokens.starts)
+        end = tf.gather(characters.source, tokens.ends - 1) + 1
+        point = tf.gather(characters.points, tokens.starts)
+        is_added = point >= NUM_CODE_POINTS
 
-        characters = self._program.characters
-        symbols, source = look_up(characters, points)
-        stretch = tf.gather(tf.gather(segment, begins), source)
-        symbols, source = reorder_marks(characters, symbols, source, stretch)
-        symbols, source, word_starts, word_lengths = split_words(characters, symbols, source, stretch)
-        ids, word, first, after = tokenize_words(self._program.model, symbols, word_starts, word_lengths)
+        def with_added() -> tuple[tf.Tensor, tf.Tensor]:
+            number = tf.where(is_added, point - NUM_CODE_POINTS, 0)
+            found, last = (tf.gather(column, number) for column in characters.added)
+            return tf.where(is_added, found, ids), tf.where(is_added, last + 1, end)
 
-        start = tf.gather(begins, tf.gather(source, first))
-        end = tf.gather(ends, tf.gather(source, after - 1))
+        ids, end = tf.cond(tf.size(characters.added.ids) > 0, with_added, lambda: (ids, end))
         token_segment = tf.gather(segment, start)
         origin = tf.gather(splits, token_segment)
         num_segments = tf.size(splits) - 1
@@ -188,10 +264,42 @@ class GraphTokenizer(tf.Module):
             word = token_segment - tf.gather(word_splits, tf.gather(record, token_segment))
             counts = _sums(counts, word_splits)
         else:
-            word_segment = tf.gather(segment, tf.gather(begins, tf.gather(source, word_starts)))
-            words = tf.math.bincount(word_segment, minlength=num_segments, maxlength=num_segments)
-            word = word - tf.gather(exclusive_cumsum(words), token_segment)
-        return Tokens(ids, start - origin, end - origin, word, counts)
+            word_segment = tf.gather(segment, tf.gather(characters.source, words.starts))
+            num_words = tf.math.bincount(word_segment, minlength=num_segments, maxlength=num_segments)
+            word = word - tf.gather(exclusive_cumsum(num_words), token_segment)
+        spaces = program.trimming.spaces(ids, is_added, decoded.values, start, end) if program.trimming else ()
+        return Tokens(ids, start - origin, end - origin, word, counts, spaces)
+
+
+def _characters(program: Program, points: tf.Tensor, text: tf.Tensor) -> Characters:
+    """Take the characters of texts through the steps that come before the model.
+
+    Args:
+        program: the steps.
+        points: code points. Shape `(characters,)`, int32.
+        text: the text of each. Shape `(characters,)`, int32.
+    """
+    position = tf.range(tf.size(points))
+    none = tf.zeros([0], tf.int32)
+    characters = Characters(points, position, text, changes(text), Added(none, none))
+    steps = [program.added_before, *program.normalizers, program.added_after, *program.pre_tokenizers]
+    for step in steps:
+        if step is not None:
+            characters = step(characters)
+    return characters
+
+
+def _spec(is_split: bool) -> tf.TypeSpec:
+    return tf.RaggedTensorSpec([None, None], tf.string, 1) if is_split else tf.TensorSpec([None], tf.string)
+
+
+def _truncation(wanted: str | None, num_texts: int) -> str:
+    allowed = ("only_second", "only_first", "longest_first")
+    if wanted is not None and wanted not in allowed:
+        raise ArgumentError(f"`truncation` must be one of {', '.join(map(repr, allowed))}, and is {wanted!r}.")
+    if num_texts == 1:
+        return "only_first"
+    return wanted or "only_second"
 
 
 def _sums(counts: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
@@ -201,7 +309,7 @@ def _sums(counts: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
 
 
 def _assemble(
-    pieces: Sequence[template.Piece], tokens: Sequence[Tokens], slices: template.Slices
+    pieces: Sequence[template.Piece], tokens: Sequence[Tokens], slices: template.Slices, trimming: Trimming | None
 ) -> dict[str, tf.Tensor]:
     layout = template.lay_out(pieces, slices, [tf.size(found.ids) for found in tokens])
     special = template.special_ids(pieces)
@@ -212,6 +320,12 @@ def _assemble(
 
     starts = gathered([found.starts for found in tokens], zeros)
     ends = gathered([found.ends for found in tokens], zeros)
+    if trimming is not None:
+        leading, trailing = (
+            gathered([found.spaces[side] for found in tokens if found.spaces], zeros) for side in (0, 1)
+        )
+        is_first = changes(row_index(layout.row_lengths)) | changes(layout.sequence_ids)
+        starts, ends = trimming.trimmed(starts, ends, leading, trailing, is_first)
     flat = {
         "input_ids": gathered([found.ids for found in tokens], special),
         "attention_mask": tf.ones_like(layout.source),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
-from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index
+from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index, row_index_and_column
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,45 @@ class Templates:
     pair: tuple[Piece, ...]
 
 
+_PLAIN = Templates(single=(Text(0, 0),), pair=(Text(0, 0), Text(1, 1)))
+
+
 def compile_templates(post_processor: dict[str, Any] | None) -> Templates:
     """Compile the `post_processor` of a `tokenizer.json`.
 
     Raises:
-        UnsupportedTokenizerError: for any but `TemplateProcessing` and `BertProcessing`.
+        UnsupportedTokenizerError: for one that is not reproduced.
     """
     if post_processor is None:
-        return Templates(single=(Text(0, 0),), pair=(Text(0, 0), Text(1, 1)))
-    kind = post_processor["type"]
-    if kind == "BertProcessing":
-        cls, sep = post_processor["cls"][1], post_processor["sep"][1]
-        single = (Special(cls, 0), Text(0, 0), Special(sep, 0))
-        return Templates(single=single, pair=(*single, Text(1, 1), Special(sep, 1)))
-    if kind == "TemplateProcessing":
-        ids = {name: token["ids"] for name, token in post_processor["special_tokens"].items()}
-        return Templates(
-            single=tuple(_pieces(post_processor["single"], ids)), pair=tuple(_pieces(post_processor["pair"], ids))
-        )
-    raise UnsupportedTokenizerError(f"The post-processor {kind!r} is not reproduced in the graph.")
+        return _PLAIN
+    if post_processor["type"] not in _COMPILERS:
+        raise UnsupportedTokenizerError(f"The post-processor {post_processor['type']!r} is not reproduced in the graph.")
+    return _COMPILERS[post_processor["type"]](post_processor)
+
+
+def _sequence(spec: dict[str, Any]) -> Templates:
+    found = [part for part in spec["processors"] if part["type"] != "ByteLevel"]
+    if len(found) > 1:
+        names = ", ".join(part["type"] for part in found)
+        raise UnsupportedTokenizerError(f"Several post-processors in a row are not reproduced in the graph: {names}.")
+    return compile_templates(found[0]) if found else _PLAIN
+
+
+def _bert(spec: dict[str, Any]) -> Templates:
+    cls, sep = spec["cls"][1], spec["sep"][1]
+    single = (Special(cls, 0), Text(0, 0), Special(sep, 0))
+    return Templates(single=single, pair=(*single, Text(1, 1), Special(sep, 1)))
+
+
+def _roberta(spec: dict[str, Any]) -> Templates:
+    cls, sep = spec["cls"][1], spec["sep"][1]
+    single = (Special(cls, 0), Text(0, 0), Special(sep, 0))
+    return Templates(single=single, pair=(*single, Special(sep, 0), Text(1, 0), Special(sep, 0)))
+
+
+def _template(spec: dict[str, Any]) -> Templates:
+    ids = {name: token["ids"] for name, token in spec["special_tokens"].items()}
+    return Templates(single=tuple(_pieces(spec["single"], ids)), pair=tuple(_pieces(spec["pair"], ids)))
 
 
 def _pieces(template: Sequence[dict[str, Any]], ids: dict[str, list[int]]) -> list[Piece]:
@@ -68,6 +88,15 @@ def _pieces(template: Sequence[dict[str, Any]], ids: dict[str, list[int]]) -> li
             token = piece["SpecialToken"]
             pieces += [Special(token_id, token["type_id"]) for token_id in ids[token["id"]]]
     return pieces
+
+
+_COMPILERS: dict[str, Callable[[dict[str, Any]], Templates]] = {
+    "ByteLevel": lambda spec: _PLAIN,
+    "BertProcessing": _bert,
+    "RobertaProcessing": _roberta,
+    "TemplateProcessing": _template,
+    "Sequence": _sequence,
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +119,9 @@ def whole_texts(counts: Sequence[tf.Tensor]) -> Slices:
     return Slices(tf.range(tf.size(counts[0])), tuple(exclusive_cumsum(count) for count in counts), tuple(counts))
 
 
-def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor) -> Slices:
+def windows(
+    counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor, *, from_left: bool = False
+) -> Slices:
     """Rows that together hold every token of the moving text, cut where the Rust tokenizer cuts.
 
     Args:
@@ -98,37 +129,52 @@ def windows(counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride:
         moving: which text is cut into windows; the other stands whole in each of its record's rows.
         budget: the tokens a row has room for, over all texts.
         stride: the tokens of the moving text that two neighbouring windows share.
+        from_left: whether the first window is the text's end, and what it lacks is on its left.
     """
     rooms = budget - sum((count for i, count in enumerate(counts) if i != moving), tf.zeros_like(counts[0]))
     step = rooms - stride
     narrow = tf.reduce_any((counts[moving] > rooms) & (step < 1))
-    with tf.control_dependencies(
-        [
-            tf.debugging.Assert(
-                ~narrow,
-                [
-                    "`max_length` leaves no room for a window: raise it, or lower `stride`. Tokens left for text:",
-                    tf.reduce_min(rooms),
-                    "stride:",
-                    stride,
-                ],
-            )
-        ]
-    ):
+    message = "`max_length` leaves no room for a window: raise it, or lower `stride`. Tokens left for text:"
+    check = tf.debugging.Assert(~narrow, [message, tf.reduce_min(rooms), "stride:", stride])
+    with tf.control_dependencies([check]):
         step = tf.maximum(step, 1)
     more = tf.maximum(counts[moving] - rooms, 0)
-    num_windows = 1 + (more + step - 1) // step
-    record = row_index(num_windows)
-    index = tf.range(tf.size(record)) - tf.gather(exclusive_cumsum(num_windows), record)
+    record, index = row_index_and_column(1 + (more + step - 1) // step)
     offset = index * tf.gather(step, record)
-    begins = [exclusive_cumsum(count) for count in counts]
     starts, lengths = [], []
-    for i, (begin, count) in enumerate(zip(begins, counts, strict=True)):
-        shift = offset if i == moving else tf.zeros_like(offset)
-        starts.append(tf.gather(begin, record) + shift)
-        left = tf.gather(count, record) - shift
-        lengths.append(tf.minimum(left, tf.gather(rooms, record)) if i == moving else left)
+    for i, count in enumerate(counts):
+        begin, size = tf.gather(exclusive_cumsum(count), record), tf.gather(count, record)
+        if i == moving:
+            length = tf.minimum(size - offset, tf.gather(rooms, record))
+            begin += size - offset - length if from_left else offset
+            size = length
+        starts.append(begin)
+        lengths.append(size)
     return Slices(record, tuple(starts), tuple(lengths))
+
+
+def shortened(counts: Sequence[tf.Tensor], budget: tf.Tensor, *, from_left: bool = False) -> Slices:
+    """One row a record: of a pair that is too long the longer text is cut, then both alike (`longest_first`).
+
+    Args:
+        counts: the tokens of each text of the pair. Shape `(records,)`, int32.
+        budget: the tokens a row has room for, over both texts.
+        from_left: whether a text loses its first tokens instead of its last.
+    """
+    shorter = tf.minimum(*counts)
+    least = tf.where(shorter > budget, shorter, tf.maximum(shorter, budget - shorter))
+    is_over = shorter + least > budget
+    shorter = tf.where(is_over, budget // 2, shorter)
+    least = tf.where(is_over, budget // 2 + budget % 2, least)
+    fits = counts[0] + counts[1] <= budget
+    is_swapped = counts[0] > counts[1]
+    kept = tf.where(is_swapped, least, shorter), tf.where(is_swapped, shorter, least)
+    starts, lengths = [], []
+    for count, size in zip(counts, kept, strict=True):
+        length = tf.where(fits, count, tf.minimum(count, size))
+        starts.append(exclusive_cumsum(count) + (count - length if from_left else 0))
+        lengths.append(length)
+    return Slices(tf.range(tf.size(shorter)), tuple(starts), tuple(lengths))
 
 
 @dataclass(frozen=True)

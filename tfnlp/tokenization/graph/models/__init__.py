@@ -1,0 +1,1 @@
+"""Models: each turns words into tokens, equal to the Rust model of its name."""

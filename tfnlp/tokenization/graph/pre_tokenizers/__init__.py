@@ -1,0 +1,1 @@
+"""Pre-tokenizers: each a step that cuts characters into smaller pieces, equal to the Rust component of its name."""
