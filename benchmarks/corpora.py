@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import random
 import re
@@ -19,22 +21,26 @@ _ODD = (
 _SPECIAL = ("[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "[unused1]", "##ing", "<s>", "</s>", "<mask>")
 
 
-def conformance_lines(directory: Path) -> Iterator[str]:
-    """Yield every line of every text, JSON string and code point sequence below a directory."""
-    for path in sorted(directory.rglob("*")):
+def corpus_lines(directory: Path) -> Iterator[str]:
+    """Yield every line of every text, JSON string and code point sequence below a directory, packed files too."""
+    openers = {".gz": gzip.open, ".bz2": bz2.open}
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         if path.name == "SOURCE.md" or path.name.startswith("LICENSE"):
             continue
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 for name in sorted(archive.namelist()):
                     yield from archive.read(name).decode("utf-8", "replace").splitlines()
-        elif path.suffix == ".json":
-            yield from _strings(json.loads(path.read_text(encoding="utf-8")))
-        elif path.is_file():
-            for line in path.read_bytes().decode("utf-8", "replace").splitlines():
-                yield line
-                if path.name == "NormalizationTest.txt":
-                    yield from map(_from_hex, _HEX_SEQUENCE.findall(line.split("#")[0]))
+            continue
+        with openers.get(path.suffix, open)(path, "rb") as file:
+            text = file.read().decode("utf-8", "replace")
+        if path.suffix == ".json":
+            yield from _strings(json.loads(text))
+            continue
+        for line in text.splitlines():
+            yield line
+            if path.name == "NormalizationTest.txt":
+                yield from map(_from_hex, _HEX_SEQUENCE.findall(line.split("#")[0]))
 
 
 def random_strings(count: int, seed: int = 0) -> Iterator[str]:

@@ -1,33 +1,43 @@
-"""Compare the graph tokenizer with the Rust tokenizer: differences and speed.
+"""Compare the graph tokenizer with the Rust tokenizer: differences, of decoded text too, and speed.
 
-    python -m benchmarks.tokenizer TOKENIZER_DIR_OR_VOCAB... [--data DIR] [--random 100000]
+    python -m benchmarks.tokenizer TOKENIZER_DIR... [--data DIR...] [--random 100000]
 
-A `vocab.txt` is read as a BERT vocabulary, uncased if the name of its directory says so or it is Chinese.
+A directory holds `tokenizer.json`, or the vocabulary files of one family; of which, its name says: `bert_uncased`.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.corpora import conformance_lines, random_strings
+from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
+from tfnlp.tokenization.pretrained import as_saved
 
 BATCH_SIZE = 256
+SENTENCE = "The quick brown fox jumps over the lazy dog, and nineteen more words make a sentence of about twenty."
 
 
 def load(path: Path) -> Any:
-    """Load a Rust tokenizer from a directory with `tokenizer.json`, or from a BERT vocabulary."""
-    from transformers import AutoTokenizer, BertTokenizerFast
+    """Load a Rust tokenizer from a directory with `tokenizer.json`, or from the vocabulary files of a family."""
+    import transformers
 
-    if (path / "vocab.txt").is_file() and not (path / "tokenizer.json").is_file():
-        return BertTokenizerFast(str(path / "vocab.txt"), do_lower_case="_cased" not in path.name)
-    return AutoTokenizer.from_pretrained(str(path))
+    files = {
+        "t5": ("T5TokenizerFast", ["spiece.model"]),
+        "albert": ("AlbertTokenizerFast", ["spiece.model"]),
+        "xlnet": ("XLNetTokenizerFast", ["spiece.model"]),
+        "gpt2": ("GPT2TokenizerFast", ["vocab.json", "merges.txt"]),
+        "bert": ("BertTokenizerFast", ["vocab.txt"]),
+    }
+    found = next((files[name] for name in files if path.name.startswith(name)), None)
+    if (path / "tokenizer.json").is_file() or found is None:
+        return as_saved(transformers.AutoTokenizer.from_pretrained(str(path)))
+    options = {"do_lower_case": "_cased" not in path.name} if found[0].startswith("Bert") else {}
+    return as_saved(getattr(transformers, found[0])(*(str(path / name) for name in found[1]), **options))
 
 
 def batches(lines: list[str]) -> Iterator[list[str]]:
@@ -54,42 +64,74 @@ def differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]
     return wrong
 
 
-def speeds(graph: GraphTokenizer, rust: Any, lines: list[str]) -> tuple[float, float]:
-    """Return tokens per second of the graph and of the Rust tokenizer, which take turns batch by batch."""
-    seconds, tokens = np.zeros(2), 0
+def decoding_differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]:
+    """Return the lines whose ids are written as another text."""
+    wrong = []
+    for batch in batches(lines):
+        ids = graph(batch)["input_ids"]
+        for skip in (True, False):
+            ours = graph.decode(ids, skip_special_tokens=skip).numpy()
+            theirs = rust.batch_decode(ids.to_list(), skip_special_tokens=skip)
+            wrong += [line for line, a, b in zip(batch, ours, theirs, strict=True) if a.decode() != b]
+    return wrong
+
+
+def speeds(graph: GraphTokenizer, rust: Any, lines: list[str]) -> tuple[float, float, float]:
+    """Return tokens per second of the graph and of the Rust tokenizer, and the median ratio of batches.
+
+    The two take turns, batch by batch; both return ids, offsets and masks.
+    """
+    ours, theirs, tokens = [], [], 0
     graph(lines[:BATCH_SIZE])
     for batch in batches(lines):
         start = time.perf_counter()
         encoded = graph(batch)
         middle = time.perf_counter()
-        rust(batch, return_offsets_mapping=True, return_special_tokens_mask=True)
-        seconds += (middle - start, time.perf_counter() - middle)
+        rust(batch, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False)
+        theirs.append(time.perf_counter() - middle)
+        ours.append(middle - start)
         tokens += int(encoded["input_ids"].flat_values.shape[0])
-    return tokens / seconds[0], tokens / seconds[1]
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    return tokens / sum(ours), tokens / sum(theirs), ratio
+
+
+def milliseconds(graph: GraphTokenizer, text: str, repeats: int = 30) -> float:
+    """Return how long one text takes, in the median."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        graph([text])
+        seconds.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(seconds)
 
 
 def main() -> None:
-    """Read the arguments and print a row for each tokenizer."""
+    """Read the arguments and print a few lines for each tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokenizers", nargs="+", type=Path)
-    parser.add_argument("--data", type=Path, help="a directory of hard text")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="directories of text")
     parser.add_argument("--random", type=int, default=100_000, help="how many random strings to compare")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th line of the data")
     arguments = parser.parse_args()
-    lines = list(conformance_lines(arguments.data)) if arguments.data else []
+    lines = [line for directory in arguments.data for line in corpus_lines(directory)][:: arguments.every]
     strings = list(random_strings(arguments.random))
-    print(f"{len(lines):,} lines of {arguments.data}, {len(strings):,} random strings, batches of {BATCH_SIZE}")
+    print(f"{len(lines):,} lines of data, {len(strings):,} random strings, batches of {BATCH_SIZE}", flush=True)
     for path in arguments.tokenizers:
         rust = load(path)
         start = time.perf_counter()
         graph = GraphTokenizer(rust)
         compiled = time.perf_counter() - start
         wrong = differences(graph, rust, lines + strings)
-        ours, theirs = speeds(graph, rust, lines or strings)
+        unwritten = decoding_differences(graph, rust, (lines + strings)[:: max(1, len(lines) // 50_000)])
+        ours, theirs, ratio = speeds(graph, rust, lines[:50_000] or strings)
         print(
-            f"{path.name}: {len(wrong)} differ; compiled in {compiled:.1f} s; graph {ours:,.0f} tokens/s, "
-            f"Rust {theirs:,.0f} tokens/s, ratio {ours / theirs:.2f}"
+            f"{path.name}: {len(wrong)} differ, {len(unwritten)} in decoding; compiled in {compiled:.2f} s; graph "
+            f"{ours:,.0f} tokens/s, Rust {theirs:,.0f} tokens/s, ratio {ours / theirs:.2f}, of batches {ratio:.2f}; one "
+            f"sentence {milliseconds(graph, SENTENCE):.1f} ms, 100,000 letters "
+            f"{milliseconds(graph, 'a' * 100_000, repeats=1) / 1e3:.1f} s",
+            flush=True,
         )
-        for line in wrong[:10]:
+        for line in [*wrong[:5], *unwritten[:5]]:
             print("   ", ascii(line[:100]))
 
 

@@ -322,17 +322,17 @@ class TokenClassifier(TaskModel):
         logits = logits_in_steps(self.model, features)
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
-        found = decoder(self._token_scores(rows, logits))
+        found = decoder(self._token_scores(text, rows, logits))
         return to_serving_tensors(found, decoder.names, text)
 
-    def _token_scores(self, rows: dict[str, tf.Tensor], logits: tf.Tensor) -> TokenScores:
+    def _token_scores(self, text: tf.Tensor, rows: dict[str, tf.Tensor], logits: tf.Tensor) -> TokenScores:
         ids = rows["input_ids"].values
         starts, ends = tf.unstack(rows["offsets"].values, axis=1)
         row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
-        is_marked = tf.not_equal(tf.gather(self.tokenizer.token_lengths, ids), ends - starts)
-        is_subword = is_marked & tf.not_equal(ids, self.tokenizer.unknown_id)  # as `Tokenizer.is_subword` has it
+        record = tf.gather(rows["row_to_record"], row)
+        is_subword = self.tokenizer.is_subword_in_graph(text, record, ids, starts, ends)
         kept = tf.where(tf.equal(rows["special_tokens_mask"].values, 0))[:, 0]
-        columns = (tf.nn.softmax(logits), starts, ends, row, tf.gather(rows["row_to_record"], row), is_subword)
+        columns = (tf.nn.softmax(logits), starts, ends, row, record, is_subword)
         return TokenScores(*(tf.gather(column, kept) for column in columns))
 
     def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:

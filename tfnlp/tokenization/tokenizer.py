@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
+from tfnlp._backend import tf
 from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
@@ -193,6 +194,30 @@ class Tokenizer:
         position = (np.cumsum(sizes) - sizes)[encoded.records] + starts
         is_apart = (starts == 0) | is_space[position - 1] | is_space[np.minimum(position, len(is_space) - 1)]
         return ~is_apart & (encoded.input_ids != self.unknown_id)
+
+    def is_subword_in_graph(
+        self, text: tf.Tensor, record: tf.Tensor, ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor
+    ) -> tf.Tensor:
+        """Tell which tokens continue a word, as `is_subword` does, with TensorFlow ops.
+
+        Args:
+            text: the whole text of each record. Shape `(records,)`, string.
+            record: of each token. Shape `(tokens,)`, int32.
+            ids: of each token. Shape `(tokens,)`, int32.
+            starts: the first character of each token in its record's text. Shape `(tokens,)`, int32.
+            ends: the character after the last. Shape `(tokens,)`, int32.
+
+        Returns:
+            Shape `(tokens,)`, bool.
+        """
+        if self.token_lengths is not None:
+            is_marked = tf.not_equal(tf.gather(self.token_lengths, ids), ends - starts)
+            return is_marked & tf.not_equal(ids, self.unknown_id)
+        characters = tf.strings.unicode_decode(text, "UTF-8")
+        is_space = tf.concat([tf.equal(characters.values, ord(" ")), [True]], 0)
+        position = tf.gather(tf.cast(characters.row_splits, tf.int32), record) + starts
+        is_apart = tf.equal(starts, 0) | tf.gather(is_space, tf.maximum(position - 1, 0)) | tf.gather(is_space, position)
+        return ~is_apart & tf.not_equal(ids, self.unknown_id)
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer's files."""
