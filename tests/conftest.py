@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +15,8 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["TFNLP_CACHE"] = tempfile.mkdtemp(prefix="tfnlp-cache-")
+atexit.register(shutil.rmtree, os.environ["TFNLP_CACHE"], ignore_errors=True)
 
 from tests.tiny import ARCHITECTURES, RECORDS, build_learner, write_checkpoint
 

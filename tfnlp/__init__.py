@@ -12,6 +12,7 @@ _MODULES = {
     "tfnlp.tasks.token_classifier": ("TokenClassifier",),
     "tfnlp.tasks.loading": ("load",),
     "tfnlp.tokenization.graph.graph_tokenizer": ("GraphTokenizer",),
+    "tfnlp.tokenization.checking": ("TokenizerCheck", "check_tokenizer"),
     "tfnlp.tokenization.tokenizer": ("Tokenizer",),
     "tfnlp.data.readers": ("read_conll", "read_conllu", "read_jsonl", "read_records"),
     "tfnlp.labels": ("LabelMap", "Span", "spans_to_tags", "tags_to_spans", "to_iob2"),

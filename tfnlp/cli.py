@@ -144,6 +144,28 @@ def export(
     typer.echo(f"exported to {output}, loaded again and compared with predict: equal")
 
 
+@app.command("check-tokenizer")
+def check_tokenizer(
+    name: Annotated[str, typer.Argument(help="Directory or Hub name of a checkpoint.")],
+    file: Annotated[Path | None, typer.Argument(help="Text to compare on, beside the built-in hard text.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write all differences as JSON.")] = None,
+) -> None:
+    """Compile a tokenizer into the graph, and compare it with the original, text by text."""
+    import json
+
+    from tfnlp import check_tokenizer as check
+    from tfnlp.data.readers import read_lines
+    from tfnlp.tokenization.pretrained import load_fast_tokenizer
+
+    found = check(load_fast_tokenizer(name), list(read_lines(file)) if file is not None else [])
+    typer.echo(str(found))
+    if report is not None:
+        report.write_text(json.dumps(found.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"report written to {report}")
+    if not found.is_exact:
+        raise typer.Exit(1)
+
+
 @app.command()
 def demo(
     output: Annotated[Path | None, typer.Option(help="Keep the model and the SavedModel here.")] = None,

@@ -10,8 +10,9 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.checkpoints.directories import written_whole
-from tfnlp.errors import ExportError
+from tfnlp.errors import ExportError, UnsupportedTokenizerError
 from tfnlp.tasks.base import TaskModel
+from tfnlp.tokenization.checking import check_tokenizer
 
 # Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
 _SAMPLES = (
@@ -44,10 +45,11 @@ def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Seque
         samples: texts of your own to compare, beside a few that are built in.
 
     Raises:
-        ExportError: if an answer differs; nothing is left in the directory then.
+        ExportError: if an answer, or the tokens of a text, differ; nothing is left in the directory then.
         UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
     """
     texts = [*samples, *_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
+    _check_tokenizer(task, texts)
     with written_whole(directory, marker="saved_model.pb") as target:
         write_saved_model(task, target)
         differences = task.compare_answers(texts, ask(target, texts))
@@ -56,6 +58,15 @@ def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Seque
                 f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
                 + "\n".join(differences)
             )
+
+
+def _check_tokenizer(task: TaskModel, texts: Sequence[str]) -> None:
+    """Refuse to export a tokenizer that differs from the checkpoint's own on any of some texts."""
+    found = check_tokenizer(task.tokenizer.hf, texts, decodes=False)
+    if found.unsupported is not None:
+        raise UnsupportedTokenizerError(found.unsupported)
+    if found.differences:
+        raise ExportError(f"The tokenizer in the graph differs from the checkpoint's own; nothing is exported:\n{found}")
 
 
 def write_saved_model(task: TaskModel, directory: str | Path) -> None:

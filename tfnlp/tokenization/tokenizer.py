@@ -139,7 +139,8 @@ class Tokenizer:
         if getattr(self.hf, "add_prefix_space", True):
             return self.hf
         spec = json.loads(self.hf.backend_tokenizer.to_str())
-        parts = spec["pre_tokenizer"].get("pretokenizers", [spec["pre_tokenizer"]])
+        pre_tokenizer, post_processor = spec["pre_tokenizer"], spec["post_processor"] or {}
+        parts = [*pre_tokenizer.get("pretokenizers", [pre_tokenizer]), *post_processor.get("processors", [post_processor])]
         for part in parts:
             if "add_prefix_space" in part:
                 part["add_prefix_space"] = True

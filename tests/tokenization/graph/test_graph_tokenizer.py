@@ -221,17 +221,6 @@ def test_an_empty_batch_and_bytes_that_are_no_utf8(pair):
     assert graph([b"ada \xff bob"])["input_ids"].to_list() == [rust("ada \ufffd bob")["input_ids"]]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["bert_uncased", "bert_cased", "bert_chinese"])
-def test_conformance_texts_and_random_strings(name):
-    from benchmarks.corpora import corpus_lines, random_strings
-    from benchmarks.tokenizer import differences, load
-
-    rust = load(data(f"tok/{name}"))
-    lines = [*corpus_lines(data("conf")), *random_strings(100_000)]
-    assert differences(GraphTokenizer(rust), rust, lines) == []
-
-
 def test_questions_with_known_ids():
     import json
 
