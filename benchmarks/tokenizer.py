@@ -126,8 +126,8 @@ def main() -> None:
         ours, theirs, ratio = speeds(graph, rust, lines[:50_000] or strings)
         print(
             f"{path.name}: {len(wrong)} differ, {len(unwritten)} in decoding; compiled in {compiled:.2f} s; graph "
-            f"{ours:,.0f} tokens/s, Rust {theirs:,.0f} tokens/s, ratio {ours / theirs:.2f}, of batches {ratio:.2f}; one "
-            f"sentence {milliseconds(graph, SENTENCE):.1f} ms, 100,000 letters "
+            f"{ours:,.0f} tokens/s, Rust {theirs:,.0f} tokens/s, ratio {ours / theirs:.2f}, of batches {ratio:.2f}; "
+            f"one sentence {milliseconds(graph, SENTENCE):.1f} ms, 100,000 letters "
             f"{milliseconds(graph, 'a' * 100_000, repeats=1) / 1e3:.1f} s",
             flush=True,
         )

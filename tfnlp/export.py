@@ -66,7 +66,9 @@ def _check_tokenizer(task: TaskModel, texts: Sequence[str]) -> None:
     if found.unsupported is not None:
         raise UnsupportedTokenizerError(found.unsupported)
     if found.differences:
-        raise ExportError(f"The tokenizer in the graph differs from the checkpoint's own; nothing is exported:\n{found}")
+        raise ExportError(
+            f"The tokenizer in the graph differs from the checkpoint's own; nothing is exported:\n{found}"
+        )
 
 
 def write_saved_model(task: TaskModel, directory: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Compares the graph tokenizer with the Rust tokenizer: on the user's texts, and on text that is hard for tokenizers."""
+"""Compares the graph tokenizer with the Rust tokenizer: on the user's texts, and on text that is hard to tokenize."""
 
 from __future__ import annotations
 

@@ -140,7 +140,10 @@ class Tokenizer:
             return self.hf
         spec = json.loads(self.hf.backend_tokenizer.to_str())
         pre_tokenizer, post_processor = spec["pre_tokenizer"], spec["post_processor"] or {}
-        parts = [*pre_tokenizer.get("pretokenizers", [pre_tokenizer]), *post_processor.get("processors", [post_processor])]
+        parts = [
+            *pre_tokenizer.get("pretokenizers", [pre_tokenizer]),
+            *post_processor.get("processors", [post_processor]),
+        ]
         for part in parts:
             if "add_prefix_space" in part:
                 part["add_prefix_space"] = True
@@ -217,7 +220,9 @@ class Tokenizer:
         characters = tf.strings.unicode_decode(text, "UTF-8")
         is_space = tf.concat([tf.equal(characters.values, ord(" ")), [True]], 0)
         position = tf.gather(tf.cast(characters.row_splits, tf.int32), record) + starts
-        is_apart = tf.equal(starts, 0) | tf.gather(is_space, tf.maximum(position - 1, 0)) | tf.gather(is_space, position)
+        is_apart = (
+            tf.equal(starts, 0) | tf.gather(is_space, tf.maximum(position - 1, 0)) | tf.gather(is_space, position)
+        )
         return ~is_apart & tf.not_equal(ids, self.unknown_id)
 
     def save(self, directory: str | Path) -> None:

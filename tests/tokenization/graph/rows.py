@@ -22,8 +22,24 @@ HARD = [
     "\x01\x02start \u0600a \u0e01\u0e33 ▁under ▁▁x",
     "<s>a</s> <mask>  <unk><unk>é <0x41>",
 ]
-_LETTERS = [*"aBx.,-' \t\n[]#'`=_0123▁", "[MASK]", "<mask>", "</s>", "un", "able", "##", "'s", "''", "  ", "我", "가", "İ"]
-_ODD = [*"\u0300\u0316\u0334\u0345\u1b44\ua953\ua9c0\u05b0\u0600\u200d\u200b\u00ad\ufffd\ufeff\r\u0000\u001f\u3000\u11a8\u1161"]
+_LETTERS = [
+    *"aBx.,-' \t\n[]#'`=_0123▁",
+    "[MASK]",
+    "<mask>",
+    "</s>",
+    "un",
+    "able",
+    "##",
+    "'s",
+    "''",
+    "  ",
+    "我",
+    "가",
+    "İ",
+]
+_ODD = [
+    *"\u0300\u0316\u0334\u0345\u1b44\ua953\ua9c0\u05b0\u0600\u200d\u200b\u00ad\ufffd\ufeff\r\u0000\u001f\u3000\u11a8\u1161"
+]
 # Letters, marks that change places, spaces, Hangul, CJK, special tokens: what the rules distinguish.
 TEXT = st.lists(
     st.one_of(

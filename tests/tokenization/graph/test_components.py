@@ -10,7 +10,24 @@ from tfnlp import GraphTokenizer
 from tfnlp.errors import UnsupportedTokenizerError
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ABELRSTV,.-'\"`▁ éàİßﬁ我가Ḁ"
-PIECES = ["un", "able", "the", "quoted", "two", "spaces", "▁un", "▁two", "aa", "aaa", "ab", "aba", "==", "▁▁", "oo", "''"]
+PIECES = [
+    "un",
+    "able",
+    "the",
+    "quoted",
+    "two",
+    "spaces",
+    "▁un",
+    "▁two",
+    "aa",
+    "aaa",
+    "ab",
+    "aba",
+    "==",
+    "▁▁",
+    "oo",
+    "''",
+]
 SCORED = [("<unk>", 0.0), *((piece, -2.0 - i / 7) for i, piece in enumerate(dict.fromkeys([*PIECES, *LETTERS])))]
 
 
@@ -28,7 +45,9 @@ def trained_bpe(**options):
 
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", **options))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    affixes = {key: value for key, value in options.items() if key in ("continuing_subword_prefix", "end_of_word_suffix")}
+    affixes = {
+        key: value for key, value in options.items() if key in ("continuing_subword_prefix", "end_of_word_suffix")
+    }
     trainer = trainers.BpeTrainer(vocab_size=140, special_tokens=["<unk>"], show_progress=False, **affixes)
     tokenizer.train_from_iterator(["aaaa abab the unable quoted spaces don't stop now we'll ======"] * 5, trainer)
     return tokenizer.model
@@ -44,7 +63,9 @@ NORMALIZERS = {
         [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
     ),
     "Nmt, Strip": normalizers.Sequence([normalizers.Nmt(), normalizers.Strip(left=True, right=False)]),
-    "Strip right, Prepend": normalizers.Sequence([normalizers.Strip(left=False, right=True), normalizers.Prepend("▁x")]),
+    "Strip right, Prepend": normalizers.Sequence(
+        [normalizers.Strip(left=False, right=True), normalizers.Prepend("▁x")]
+    ),
     "Replace": normalizers.Sequence(
         [
             normalizers.Replace("``", '"'),
@@ -73,7 +94,10 @@ PRE_TOKENIZERS = {
         Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True
     ),
     **{f"Split {behavior}": pre_tokenizers.Split("a", behavior) for behavior in BEHAVIORS},
-    **{f"Split of runs {behavior}": pre_tokenizers.Split(Regex(r"\s+"), behavior, invert=True) for behavior in BEHAVIORS},
+    **{
+        f"Split of runs {behavior}": pre_tokenizers.Split(Regex(r"\s+"), behavior, invert=True)
+        for behavior in BEHAVIORS
+    },
     "Split of a text": pre_tokenizers.Split("''", "isolated"),
 }
 MODELS = {
@@ -124,7 +148,9 @@ BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 @pytest.mark.parametrize("add_prefix_space", [False, True])
 @pytest.mark.parametrize("trim_offsets", [False, True])
 def test_byte_level(add_prefix_space, trim_offsets):
-    vocabulary = {name: i for i, name in enumerate(["<s>", "</s>", *BYTES, "th", "the", "Ġt", "Ġth", "Ġthe", "ĠĠ", "ab"])}
+    vocabulary = {
+        name: i for i, name in enumerate(["<s>", "</s>", *BYTES, "th", "the", "Ġt", "Ġth", "Ġthe", "ĠĠ", "ab"])
+    }
     merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("Ġ", "Ġ"), ("a", "b"), ("Ġ", "t"), ("Ġ", "th")]
     rust = Tokenizer(models.BPE(vocabulary, merges))
     rust.add_special_tokens(["<s>", "</s>"])
@@ -226,7 +252,24 @@ DECODERS = {
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_decoder(name):
-    words = ["[UNK]", "[CLS]", "the", "##s", "▁the", "▁", "Ġthe", "Ã", "©", "Ģ", "the</w>", ".", "'s", "n't", " do not", "é"]
+    words = [
+        "[UNK]",
+        "[CLS]",
+        "the",
+        "##s",
+        "▁the",
+        "▁",
+        "Ġthe",
+        "Ã",
+        "©",
+        "Ģ",
+        "the</w>",
+        ".",
+        "'s",
+        "n't",
+        " do not",
+        "é",
+    ]
     names = [*words, *(f"<0x{byte:02X}>" for byte in (0x41, 0xC3, 0xA9, 0xE2, 0x96, 0x81, 0xFF))]
     rust = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="[UNK]"))
     rust.add_special_tokens(["[CLS]"])

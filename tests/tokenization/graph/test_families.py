@@ -21,22 +21,22 @@ VOCABULARIES = (
     "t5_base",
     "xlnet_cased",
 )
+# In the quick tests one of each kind; the others differ from these in templates and names of special tokens.
 SENTENCEPIECE = (
-    "AlbertTokenizerFast",
-    "BigBirdTokenizerFast",
     "CamembertTokenizerFast",
     "DebertaV2TokenizerFast",
     "LlamaTokenizerFast",
-    "MBart50TokenizerFast",
-    "MBartTokenizerFast",
     "PegasusTokenizerFast",
-    "RemBertTokenizerFast",
-    "T5TokenizerFast",
-    "XGLMTokenizerFast",
-    "XLMRobertaTokenizerFast",
-    "XLNetTokenizerFast",
+    *(
+        pytest.param(f"{name}TokenizerFast", marks=pytest.mark.slow)
+        for name in ("BigBird", "MBart50", "MBart", "RemBert", "XGLM", "XLMRoberta")
+    ),
 )
-BYTES = ("BartTokenizerFast", "CLIPTokenizerFast", "DebertaTokenizerFast", "GPT2TokenizerFast", "LongformerTokenizerFast")
+BYTES = (
+    "BartTokenizerFast",
+    "CLIPTokenizerFast",
+    *(pytest.param(f"{name}TokenizerFast", marks=pytest.mark.slow) for name in ("Deberta", "Longformer")),
+)
 
 
 def lines(limit):
@@ -48,11 +48,10 @@ def lines(limit):
 
 def assert_decoded_alike(graph, rust, texts):
     ids = [rust(text)["input_ids"] for text in texts]
-    for skip in (True, False):
-        for clean in (True, False):
-            options = {"skip_special_tokens": skip, "clean_up_tokenization_spaces": clean}
-            ours = [text.decode() for text in graph.decode(ids, **options).numpy()]
-            assert ours == [rust.decode(row, **options) for row in ids]
+    for skip, clean in ((True, True), (False, False)):
+        options = {"skip_special_tokens": skip, "clean_up_tokenization_spaces": clean}
+        ours = [text.decode() for text in graph.decode(ids, **options).numpy()]
+        assert ours == [rust.decode(row, **options) for row in ids]
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
@@ -61,8 +60,7 @@ def test_a_real_vocabulary(name):
 
     rust = load(data(f"tok/{name}"))
     graph = GraphTokenizer(rust)
-    assert differences(graph, rust, [*HARD, *lines(2_000)]) == []
-    assert_equal(graph, rust, HARD, HARD[::-1])
+    assert differences(graph, rust, [*HARD, *lines(1_000)]) == []
     assert_decoded_alike(graph, rust, HARD)
 
 

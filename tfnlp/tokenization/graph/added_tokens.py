@@ -154,7 +154,9 @@ def _compile_group(tokens: Sequence[tuple[dict, str]]) -> AddedTokens | None:
     # Of equal contents the first counts, as in the Rust tokenizer; in the trie it is the last.
     order = range(len(tokens) - 1, -1, -1)
     return AddedTokens(
-        trie=trie.build_trie([(np.searchsorted(letters, contents[i]) + 1).tolist() for i in order], order, len(letters) + 1),
+        trie=trie.build_trie(
+            [(np.searchsorted(letters, contents[i]) + 1).tolist() for i in order], order, len(letters) + 1
+        ),
         alphabet=letters,
         ids=np.array([token["id"] for token, _ in tokens], np.int32),
         first_code_points=np.unique([content[0] for content in contents]).astype(np.int32),

@@ -71,7 +71,7 @@ def _write(path: Path, made: Any) -> None:
     arrays["layout"] = np.array(json.dumps(_laid_out(made, arrays)))
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         try:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
             file.close()
             os.replace(file.name, path)
         except BaseException:

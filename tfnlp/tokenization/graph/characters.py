@@ -122,4 +122,5 @@ def either(condition: tf.Tensor, then: Callable[[], Characters], otherwise: Call
         return run
 
     rest: list[tuple[tf.Tensor, Added]] = []
-    return Characters(*tf.cond(condition, columns(then), columns(otherwise)), *rest[0])
+    points, source, piece = tf.cond(condition, columns(then), columns(otherwise))
+    return Characters(points, source, piece, *rest[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -96,14 +96,19 @@ def compile_decoder(tokenizer: Tokenizer, *, word_end: str = "") -> Decoding:
         UnsupportedTokenizerError: if the decoder can't be reproduced; it names which part.
     """
     spec = json.loads(tokenizer.to_str())
-    special = [token["content"] for token in spec["added_tokens"] if token["special"]]
-    return compile_decoding(spec["decoder"], tokenizer.get_vocab(), special, word_end=word_end)
+    special = {token["content"] for token in spec["added_tokens"] if token["special"]}
+    size = max(max(tokenizer.get_vocab().values()) + 1, len(spec["model"]["vocab"]))
+    tokens = [tokenizer.id_to_token(token_id) for token_id in range(size)]
+    return compile_decoding(spec["decoder"], tokens, special, word_end=word_end)
 
 
 def _compile_model(model: dict[str, Any], *, is_bytes: bool) -> Model:
-    if model["type"] == "BPE":
-        return compile_bpe(model, bytes_only=is_bytes)
-    compilers = {"WordPiece": compile_wordpiece, "Unigram": compile_unigram, "WordLevel": compile_word_level}
+    compilers: dict[str, Callable[[dict[str, Any]], Model]] = {
+        "BPE": lambda spec: compile_bpe(spec, bytes_only=is_bytes),
+        "Unigram": compile_unigram,
+        "WordLevel": compile_word_level,
+        "WordPiece": compile_wordpiece,
+    }
     if model["type"] not in compilers:
         raise UnsupportedTokenizerError(f"The model {model['type']!r} is not reproduced in the graph.")
     return compilers[model["type"]](model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ class Decoding:
         return text
 
     def _with_bytes(self, ids: tf.Tensor, row: tf.Tensor, pieces: tf.Tensor) -> tf.Tensor:
-        """Write tokens that stand for bytes: neighbours that are whole characters together as those, others as U+FFFD."""
+        """Write tokens that stand for bytes: neighbours that make whole characters as those, others as U+FFFD."""
         assert self.byte_values is not None
         is_byte = tf.gather(self.byte_values, ids) >= 0
         changes = tf.not_equal(row[1:], row[:-1]) | tf.not_equal(is_byte[1:], is_byte[:-1])
@@ -92,13 +92,13 @@ class Decoding:
 
 
 def compile_decoding(
-    spec: dict[str, Any] | None, vocabulary: Mapping[str, int], special: Sequence[str], *, word_end: str = ""
+    spec: dict[str, Any] | None, tokens: Sequence[str | None], special: Collection[str], *, word_end: str = ""
 ) -> Decoding:
     """Compile the `decoder` of a `tokenizer.json`.
 
     Args:
         spec: the decoder; None: tokens are joined by spaces.
-        vocabulary: all tokens, added ones too.
+        tokens: of each id, added ones too; None: there is no such token.
         special: those that may be skipped.
         word_end: what the Hugging Face tokenizer at last replaces by a space (CLIP's `</w>`); "": nothing.
 
@@ -113,20 +113,22 @@ def compile_decoding(
     of_whole = next((i for i, name in enumerate(names) if name in ("ByteFallback", "Fuse")), len(parts))
     late = [part for part in parts[of_whole:] if part["type"] not in ("ByteFallback", "Fuse")]
     if any(part["type"] != "Strip" for part in late) or (late and "Fuse" not in names):
-        raise UnsupportedTokenizerError(f"The decoders {', '.join(names)}, in this order, are not reproduced in the graph.")
-    size = max(vocabulary.values()) + 1
-    written = np.full((4, size), b"", object)
+        raise UnsupportedTokenizerError(
+            f"The decoders {', '.join(names)}, in this order, are not reproduced in the graph."
+        )
+    written = np.full((4, len(tokens)), b"", object)
     write = _writer(parts[:of_whole], has_decoder=spec is not None)
-    for token, token_id in vocabulary.items():
-        written[:, token_id] = write(token)
-    is_known, is_special = np.zeros((2, size), bool)
-    is_known[list(vocabulary.values())] = True
-    is_special[[vocabulary[token] for token in special]] = True
+    for token_id, token in enumerate(tokens):
+        if token is not None:
+            written[:, token_id] = write(token)
+    is_known = np.array([token is not None for token in tokens])
+    is_special = np.array([token in special for token in tokens])
     replacements = [pattern for part in late for pattern in _strips(part)]
     if word_end:
         replacements += [(re.escape(word_end), " "), (r"^\s+|\s+$", "")]
     byte_values = _byte_values(written[1]) if "ByteFallback" in names else None
-    return Decoding(*(row for row in written), is_known, is_special, byte_values, tuple(replacements))
+    first, middle, last, only = written
+    return Decoding(first, middle, last, only, is_known, is_special, byte_values, tuple(replacements))
 
 
 _KNOWN = ("WordPiece", "ByteLevel", "Metaspace", "BPEDecoder", "Replace", "ByteFallback", "Fuse", "Strip")

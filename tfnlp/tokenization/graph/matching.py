@@ -38,7 +38,9 @@ class Spans:
 class Pattern(Protocol):
     """Finds matches that do not overlap, from the start of each piece to its end."""
 
-    def __call__(self, characters: Characters) -> Spans: ...
+    def __call__(self, characters: Characters) -> Spans:
+        """Find the matches."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ class EnglishWords:
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _CLIP = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 # One class: a character, an escape such as \s or \p{L}, or a set in brackets; then how often.
-_ONE_CLASS = re.compile(r"(?P<one>[^\\.^$|?*+()\[\]{}]|\\[^pP1-9bBAzZG]|\\[pP]\{\^?\w+\}|\[(?:[^\\\[\]&]|\\.)+\])(?P<many>\+|\{(?P<least>\d+),\})?")
+_ONE_CLASS = re.compile(
+    r"(?P<one>[^\\.^$|?*+()\[\]{}]|\\[^pP1-9bBAzZG]|\\[pP]\{\^?\w+\}|\[(?:[^\\\[\]&]|\\.)+\])(?P<many>\+|\{(?P<least>\d+),\})?"
+)
 
 
 def compile_regex(regex: str) -> Pattern:

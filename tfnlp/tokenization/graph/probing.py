@@ -62,7 +62,7 @@ def rust_component(part: str, spec: dict[str, Any]) -> Any:
     """Return the Rust `normalizer`, `pre_tokenizer` or `decoder` of a specification, as in a `tokenizer.json`."""
     names = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "truncation", "padding")
     model = {"type": "WordLevel", "vocab": {}, "unk_token": ""}
-    whole = {"version": "1.0", "added_tokens": [], **dict.fromkeys(names), "model": model, part: spec}
+    whole: dict[str, Any] = {"version": "1.0", "added_tokens": [], **dict.fromkeys(names), "model": model, part: spec}
     return getattr(Tokenizer.from_str(json.dumps(whole)), part)
 
 
@@ -140,7 +140,7 @@ def probe_white_space() -> np.ndarray:
 
 @cache
 def probe_word_characters() -> np.ndarray:
-    """Return the code points that are part of a word (`\\w`) to the Rust tokenizer, int32."""
+    r"""Return the code points that are part of a word (`\w`) to the Rust tokenizer, int32."""
     members = np.zeros(NUM_CODE_POINTS, bool)
     for block in _blocks():
         asked = np.full((len(block), 3), ord(" "), np.int32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tfnlp._backend import tf
 
-
 _HIGH = 32  # where a row's number stands beside the column's, in 64 bits
 
 

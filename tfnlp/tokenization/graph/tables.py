@@ -102,7 +102,9 @@ class PerfectHash:
         """
         mixed = keys * _signed(_MULTIPLIERS[0])
         displacement = tf.gather(self.displacements, _scaled(mixed, self.displacements.shape[0]))
-        return _scaled(tf.bitwise.bitwise_and(mixed, _LOW_BITS) * _multiplier(tf.cast(displacement, tf.int64)), self.size)
+        return _scaled(
+            tf.bitwise.bitwise_and(mixed, _LOW_BITS) * _multiplier(tf.cast(displacement, tf.int64)), self.size
+        )
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,9 @@ def compile_templates(post_processor: dict[str, Any] | None) -> Templates:
     if post_processor is None:
         return _PLAIN
     if post_processor["type"] not in _COMPILERS:
-        raise UnsupportedTokenizerError(f"The post-processor {post_processor['type']!r} is not reproduced in the graph.")
+        raise UnsupportedTokenizerError(
+            f"The post-processor {post_processor['type']!r} is not reproduced in the graph."
+        )
     return _COMPILERS[post_processor["type"]](post_processor)
 
 

@@ -205,8 +205,8 @@ def compile_bpe(model: dict[str, Any], *, bytes_only: bool) -> BPE:
     byte_ids = compile_byte_ids(vocabulary) if model["byte_fallback"] else None
     if byte_ids is not None and (prefix or suffix):
         raise UnsupportedTokenizerError(
-            "`byte_fallback` together with `continuing_subword_prefix` or `end_of_word_suffix` is not reproduced in the "
-            "graph."
+            "`byte_fallback` together with `continuing_subword_prefix` or `end_of_word_suffix` is not reproduced in "
+            "the graph."
         )
     unknown = model["unk_token"]
     _check_unknown(unknown, vocabulary, byte_ids, list(tables.values()), by_letter if bytes_only else None)

@@ -1,4 +1,4 @@
-"""Unknown characters as the bytes of their UTF-8, for vocabularies that have a token for each byte (`<0x00>` to `<0xFF>`)."""
+"""Unknown characters as the bytes of their UTF-8, where each byte has a token (`<0x00>` to `<0xFF>`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def compile_byte_ids(vocabulary: Mapping[str, int]) -> np.ndarray | None:
         return None
     if missing:
         raise UnsupportedTokenizerError(
-            f"`byte_fallback` is not reproduced in the graph for a vocabulary that lacks bytes: {', '.join(missing[:5])}."
+            f"`byte_fallback` is not reproduced in the graph for a vocabulary that lacks bytes: "
+            f"{', '.join(missing[:5])}."
         )
     return np.array([vocabulary[name] for name in names], np.int32)
 

@@ -71,7 +71,9 @@ def columns_of(tokens: Tokens) -> tuple[tf.Tensor, ...]:
 class Model(Protocol):
     """Turns words into tokens. A word that is an added token is one token, whose id means nothing."""
 
-    def __call__(self, words: Words) -> Tokens: ...
+    def __call__(self, words: Words) -> Tokens:
+        """Split words into tokens."""
+        ...
 
 
 def in_word_order(parts: list[Tokens]) -> Tokens:

@@ -17,7 +17,13 @@ from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph import trie
 from tfnlp.tokenization.graph.models.byte_fallback import compile_byte_ids, with_bytes
 from tfnlp.tokenization.graph.models.tokens import Tokens, Words, columns_of, fuse, in_word_order
-from tfnlp.tokenization.graph.models.whole_words import Alphabet, WholeWords, build_alphabet, build_entries, build_whole_words
+from tfnlp.tokenization.graph.models.whole_words import (
+    Alphabet,
+    WholeWords,
+    build_alphabet,
+    build_entries,
+    build_whole_words,
+)
 from tfnlp.tokenization.graph.ragged import (
     changes,
     exclusive_cumsum,
@@ -185,7 +191,7 @@ def _is_crossed(matches: tf.Tensor) -> tf.Tensor:
 
 
 def _path_ends(lengths: tf.Tensor, firsts: tf.Tensor, lasts: tf.Tensor) -> tf.Tensor:
-    """Follow best paths back from the last characters of stretches to the first. Returns where tokens end, ascending."""
+    """Follow best paths back from the ends of stretches to their starts. Returns where tokens end, ascending."""
 
     def step(current: tf.Tensor, first: tf.Tensor, is_end: tf.Tensor) -> tuple[tf.Tensor, ...]:
         is_end = tf.tensor_scatter_nd_update(is_end, current[:, None], tf.ones_like(current, tf.bool))

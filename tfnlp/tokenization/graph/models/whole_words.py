@@ -87,7 +87,9 @@ class WholeWords:
         differs = tf.not_equal(letters, tf.gather(codes, ranges(words.starts, lengths)))
         num_different = tf.math.unsorted_segment_sum(tf.cast(differs, tf.int32), row_index(lengths), tf.size(lengths))
         is_added = tf.gather(words.characters.is_added, words.starts)
-        token = Tokens(tf.cast(tf.gather(self.ids, slot), tf.int32), words.starts, words.ends, tf.range(tf.size(words.starts)))
+        token = Tokens(
+            tf.cast(tf.gather(self.ids, slot), tf.int32), words.starts, words.ends, tf.range(tf.size(words.starts))
+        )
         return token, (is_as_long & tf.equal(num_different, 0)) | is_added
 
 

@@ -85,7 +85,9 @@ class WordPiece:
         is_covered = tf.equal(tf.math.segment_max(is_hole, word), 0)
         token = true_indices(is_reached & tf.gather(is_covered, word))
         first, size = tf.gather(position, token), tf.gather(match_lengths, token)
-        return is_covered, Tokens(tf.gather(match_ids, token) % self.num_ids, first, first + size, tf.gather(word, token))
+        return is_covered, Tokens(
+            tf.gather(match_ids, token) % self.num_ids, first, first + size, tf.gather(word, token)
+        )
 
 
 def compile_wordpiece(model: dict[str, Any]) -> WordPiece:
@@ -108,7 +110,9 @@ def compile_wordpiece(model: dict[str, Any]) -> WordPiece:
             values.append(value + num_ids)
     entries = trie.build_trie(keys, values, alphabet.size + 1)
     # Words that look like entries that continue a word are rare; they are found in the trie.
-    whole = {word: token_id for word, token_id in vocabulary.items() if word and not (prefix and word.startswith(prefix))}
+    whole = {
+        word: token_id for word, token_id in vocabulary.items() if word and not (prefix and word.startswith(prefix))
+    }
     child = entries.edges.get(entries.root, continuation) if prefix else entries.root  # without it all continue words
     return WordPiece(
         alphabet=alphabet,

@@ -68,9 +68,7 @@ class CharacterMap:
             lambda: characters,
         )
 
-    def _clusters(
-        self, characters: Characters, single: tf.Tensor, joins: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _clusters(self, characters: Characters, single: tf.Tensor, joins: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what is replaced together.
 
         Returns:

@@ -42,7 +42,7 @@ def _compile(part: Spec) -> list[Step]:
 
 
 def _simple_steps(parts: list[Spec]) -> list[Step]:
-    """Compile parts that decompose, or look at each character alone; where there is but one decomposition, with a shortcut."""
+    """Compile parts that decompose, or look at each character alone; around one decomposition, with a shortcut."""
     steps: list[Step] = []
     for decomposes, group in groupby(parts, key=lambda part: part["type"] in _DECOMPOSITIONS):
         inner = list(group)

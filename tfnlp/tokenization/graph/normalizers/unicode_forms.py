@@ -19,7 +19,7 @@ from tfnlp.tokenization.graph.characters import Characters, either
 from tfnlp.tokenization.graph.normalizers.per_character import PerCharacter, from_runs
 from tfnlp.tokenization.graph.normalizers.replaced import replaced_characters
 from tfnlp.tokenization.graph.probing import NUM_CODE_POINTS
-from tfnlp.tokenization.graph.ragged import changes, preceding, true_indices
+from tfnlp.tokenization.graph.ragged import changes, true_indices
 from tfnlp.tokenization.graph.tables import (
     CharacterTable,
     PairTable,

@@ -72,5 +72,3 @@ class ScriptChange:
         is_led = last > tf.gather(before, piece)
         starts = has_script & (changes(scripts) | ~preceding(is_led, False) | characters.begins)
         return characters.split_at(starts).kept(is_led | characters.is_added)
-
-
