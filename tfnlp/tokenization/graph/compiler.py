@@ -83,7 +83,7 @@ def _compile(source: str) -> Program:
         normalizers=normalizers,
         added_after=added_after,
         pre_tokenizers=pre_tokenizers,
-        model=_compile_model(spec["model"], is_bytes=is_bytes),
+        model=_compile_model(spec["model"], tokenizer, is_bytes=is_bytes),
         trimming=compile_trimming(spec["post_processor"], tokenizer.get_vocab()),
         templates=compile_templates(spec["post_processor"]),
     )
@@ -102,12 +102,15 @@ def compile_decoder(tokenizer: Tokenizer, *, word_end: str = "") -> Decoding:
     return compile_decoding(spec["decoder"], tokens, special, word_end=word_end)
 
 
-def _compile_model(model: dict[str, Any], *, is_bytes: bool) -> Model:
+def _compile_model(model: dict[str, Any], tokenizer: Tokenizer, *, is_bytes: bool) -> Model:
+    def is_word(text: str) -> bool:
+        return tokenizer.pre_tokenizer is None or len(tokenizer.pre_tokenizer.pre_tokenize_str(text)) == 1
+
     compilers: dict[str, Callable[[dict[str, Any]], Model]] = {
         "BPE": lambda spec: compile_bpe(spec, bytes_only=is_bytes),
         "Unigram": compile_unigram,
         "WordLevel": compile_word_level,
-        "WordPiece": compile_wordpiece,
+        "WordPiece": lambda spec: compile_wordpiece(spec, is_word=is_word),
     }
     if model["type"] not in compilers:
         raise UnsupportedTokenizerError(f"The model {model['type']!r} is not reproduced in the graph.")

@@ -72,7 +72,7 @@ def table_of_members(code_points: np.ndarray) -> CharacterTable:
 
 _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 _LOW_BITS = (1 << 40) - 1
-_KEYS_A_BUCKET = 3
+_KEYS_A_BUCKET = 4
 _MOST_TRIALS = 1 << 15
 
 
@@ -201,6 +201,7 @@ def _displace(low: np.ndarray, bucket: np.ndarray, num_buckets: int, size: int) 
     displacements = np.zeros(num_buckets, np.int64)
     slots = np.zeros(len(low), np.int64)
     is_free = np.ones(size, bool)
+    owner = np.zeros(size, np.int64)
     for count in np.unique(counts[counts > 0])[::-1]:
         pending = np.flatnonzero(counts == count)
         trial = 0
@@ -209,8 +210,8 @@ def _displace(low: np.ndarray, bucket: np.ndarray, num_buckets: int, size: int) 
             found = _scaled(low[members] * _multiplier(np.array(trial)), size)
             distinct = np.sort(found, axis=1)
             fits = is_free[found].all(1) & (distinct[:, 1:] != distinct[:, :-1]).all(1)
-            owner = np.full(size, len(pending))
-            np.minimum.at(owner, found[fits].ravel(), np.repeat(np.flatnonzero(fits), count))
+            wanting = np.flatnonzero(fits)[::-1]
+            owner[found[wanting]] = wanting[:, None]  # of those that want a slot, the first comes last and stays
             fits &= (owner[found] == np.arange(len(pending))[:, None]).all(1)
             displacements[pending[fits]] = trial
             slots[members[fits]] = found[fits]

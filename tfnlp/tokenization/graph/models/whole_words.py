@@ -11,7 +11,7 @@ from tfnlp._backend import tf
 from tfnlp.tokenization.graph import trie
 from tfnlp.tokenization.graph.models.tokens import Tokens, Words
 from tfnlp.tokenization.graph.probing import NUM_CODE_POINTS
-from tfnlp.tokenization.graph.ragged import exclusive_cumsum, ranges, row_index
+from tfnlp.tokenization.graph.ragged import ranges, row_index
 from tfnlp.tokenization.graph.tables import (
     CharacterTable,
     PerfectHash,
@@ -22,6 +22,7 @@ from tfnlp.tokenization.graph.tables import (
 )
 
 _BASE = 0x5851F42D4C957F2D  # of the polynomial that hashes a word; odd, so that it has an inverse modulo 2**64
+_BLOCK = 256  # the starts of so many words are kept relative to the first, in half the space
 _INVERSE = pow(_BASE, -1, 1 << 64) - (1 << 64)
 
 
@@ -60,13 +61,15 @@ class WholeWords:
     Attributes:
         slots: of words, by their hashes.
         letters: the codes of all words, one after the other, in the order of their slots. Integers.
-        lengths: how long the word of each slot is. Integers.
+        blocks: where in `letters` the first word of each `_BLOCK` slots begins. int32.
+        starts: how far from there the word of each slot begins, and the end of the last. Integers.
         ids: the token of the word in each slot. Integers.
     """
 
     slots: PerfectHash
     letters: Table
-    lengths: Table
+    blocks: Table
+    starts: Table
     ids: Table
 
     def __call__(self, codes: tf.Tensor, words: Words) -> tuple[Tokens, tf.Tensor]:
@@ -80,8 +83,8 @@ class WholeWords:
             A token for each word, and whether it is one; where it is not, the token's id means nothing.
         """
         slot = self.slots(_hashes(codes, words))
-        start = tf.gather(exclusive_cumsum(tf.cast(self.lengths, tf.int32)), slot)  # of constants: folded into one
-        is_as_long = tf.equal(tf.cast(tf.gather(self.lengths, slot), tf.int32), words.lengths)
+        start, end = self._start(slot), self._start(slot + 1)
+        is_as_long = tf.equal(end - start, words.lengths)
         lengths = tf.where(is_as_long, words.lengths, 0)
         letters = tf.cast(tf.gather(self.letters, ranges(start, lengths)), tf.int32)
         differs = tf.not_equal(letters, tf.gather(codes, ranges(words.starts, lengths)))
@@ -91,6 +94,9 @@ class WholeWords:
             tf.cast(tf.gather(self.ids, slot), tf.int32), words.starts, words.ends, tf.range(tf.size(words.starts))
         )
         return token, (is_as_long & tf.equal(num_different, 0)) | is_added
+
+    def _start(self, slot: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self.blocks, slot // _BLOCK) + tf.cast(tf.gather(self.starts, slot), tf.int32)
 
 
 def _hashes(codes: tf.Tensor, words: Words) -> tf.Tensor:
@@ -114,7 +120,10 @@ def build_whole_words(words: Mapping[str, int], by_letter: Mapping[str, int]) ->
     for name, at in zip(names, place.tolist(), strict=True):
         ids[at], texts[at] = words[name], name
     letters = np.array([by_letter[letter] for text in texts for letter in text], np.int64)
-    return WholeWords(slots, narrowed(letters), narrowed(np.array([*map(len, texts)])), narrowed(ids))
+    starts = np.cumsum([0, *map(len, texts)])
+    blocks = starts[::_BLOCK]
+    within = starts - np.repeat(blocks, _BLOCK)[: len(starts)]
+    return WholeWords(slots, narrowed(letters), blocks.astype(np.int32), narrowed(within), narrowed(ids))
 
 
 def _hashes_of(words: list[list[int]]) -> np.ndarray:

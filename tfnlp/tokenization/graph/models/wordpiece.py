@@ -6,6 +6,7 @@ stretch that no entry covers, or of too many characters, is one unknown token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,8 +91,13 @@ class WordPiece:
         )
 
 
-def compile_wordpiece(model: dict[str, Any]) -> WordPiece:
-    """Compile the `model` of a `tokenizer.json`."""
+def compile_wordpiece(model: dict[str, Any], *, is_word: Callable[[str], bool]) -> WordPiece:
+    """Compile the `model` of a `tokenizer.json`.
+
+    Args:
+        model: the model.
+        is_word: whether the pre-tokenizer leaves a text in one piece; an entry that it cuts is never a word.
+    """
     vocabulary, prefix = model["vocab"], model["continuing_subword_prefix"]
     if model["unk_token"] not in vocabulary:
         raise UnsupportedTokenizerError(
@@ -109,10 +115,7 @@ def compile_wordpiece(model: dict[str, Any]) -> WordPiece:
             keys.append([continuation, *codes[len(prefix) :]])
             values.append(value + num_ids)
     entries = trie.build_trie(keys, values, alphabet.size + 1)
-    # Words that look like entries that continue a word are rare; they are found in the trie.
-    whole = {
-        word: token_id for word, token_id in vocabulary.items() if word and not (prefix and word.startswith(prefix))
-    }
+    whole = {word: token_id for word, token_id in vocabulary.items() if word and is_word(word)}
     child = entries.edges.get(entries.root, continuation) if prefix else entries.root  # without it all continue words
     return WordPiece(
         alphabet=alphabet,

@@ -19,19 +19,19 @@ from tfnlp.tokenization.graph.characters import Characters, either
 from tfnlp.tokenization.graph.normalizers.per_character import PerCharacter, from_runs
 from tfnlp.tokenization.graph.normalizers.replaced import replaced_characters
 from tfnlp.tokenization.graph.probing import NUM_CODE_POINTS
-from tfnlp.tokenization.graph.ragged import changes, true_indices
+from tfnlp.tokenization.graph.ragged import changes, following, preceding, true_indices
 from tfnlp.tokenization.graph.tables import (
     CharacterTable,
     PairTable,
     build_character_table,
     build_pair_table,
-    table_of_members,
 )
 
 _CLASS = 255  # the bits of the canonical combining class
 _SECOND = 256  # may be the second of a pair that is composed
 _ALONE = 512  # changes even if it stands alone
 _NONE = -1
+_PASSING, _STAYING = 1, 2  # a mark that goes later, or stays
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Shortcut:
 
     Attributes:
         together: what all steps make of each character.
-        marks: 1 for a character of which a mark stays that others may pass.
+        marks: whether a mark that others may pass is part of each character, and whether it stays.
         steps: the steps.
     """
 
@@ -139,8 +139,10 @@ class Shortcut:
                 changed = step(changed)
             return changed
 
-        has_marks = tf.reduce_any(self.marks(characters.points) > 0)
-        return either(has_marks, one_by_one, lambda: self.together(characters))
+        marks = self.marks(characters.points)
+        is_beside = (preceding(marks, 0) > 0) | (following(marks, 0) > 0)
+        may_move = tf.reduce_any(tf.equal(marks, _STAYING) & is_beside)
+        return either(may_move, one_by_one, lambda: self.together(characters))
 
 
 def compile_shortcut(
@@ -148,10 +150,16 @@ def compile_shortcut(
 ) -> Shortcut:
     """Compile the shortcut for steps, given what all of them make of a text."""
     runs = probing.probe_runs(normalize)
-    stays = probing.probe_combining_classes()[runs.values] > 0
-    counts = np.concatenate([[0], np.cumsum(stays)])
-    marks = np.flatnonzero(counts[runs.starts + runs.lengths] > counts[runs.starts])
-    return Shortcut(from_runs(runs), table_of_members(marks), steps)
+    marks = np.where(_bears_mark(probing.probe_runs(normalizers.NFKD().normalize_str)), _PASSING, 0)
+    marks[runs.lengths == 0] = _PASSING  # what goes may have stood between two marks
+    marks[_bears_mark(runs)] = _STAYING
+    return Shortcut(from_runs(runs), build_character_table(marks), steps)
+
+
+def _bears_mark(runs: probing.Runs) -> np.ndarray:
+    """Tell of which code points a character of a combining class is part. Shape `(0x110000,)`, bool."""
+    counts = np.concatenate([[0], np.cumsum(probing.probe_combining_classes()[runs.values] > 0)])
+    return counts[runs.starts + runs.lengths] > counts[runs.starts]
 
 
 @cache
