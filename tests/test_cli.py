@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -136,3 +137,24 @@ def test_the_user_s_keras_stays_keras_3():
 def test_import_loads_nothing_heavy():
     code = "import sys, tfnlp; assert not {'tensorflow', 'transformers', 'numpy', 'rich'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_check_tokenizer(checkpoints, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada lives in Paris.\ndon't  stop\n", encoding="utf-8")
+    result = run("check-tokenizer", checkpoints["roberta"], texts, "--report", tmp_path / "report.json")
+    assert result.exit_code == 0
+    assert "0 differences in 16 texts" in result.output
+    assert json.loads((tmp_path / "report.json").read_text())["differences"] == []
+
+
+def test_check_tokenizer_names_what_is_not_supported(checkpoints, tmp_path):
+    directory = tmp_path / "model"
+    shutil.copytree(checkpoints["roberta"], directory)
+    file = directory / "tokenizer.json"
+    spec = json.loads(file.read_text())
+    spec["model"]["dropout"] = 0.5
+    file.write_text(json.dumps(spec))
+    result = run("check-tokenizer", directory)
+    assert result.exit_code == 1
+    assert result.output.startswith("not supported: `dropout=0.5` makes a tokenizer answer by chance")

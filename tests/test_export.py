@@ -5,10 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from tests.tiny import LONG_TEXT, TEXTS
+from tests.tiny import LONG_TEXT, RECORDS, TEXTS, build_learner
 from tfnlp._backend import tf
 from tfnlp.errors import ExportError
 from tfnlp.export import ask
+from tfnlp.tokenization.checking import Difference, TokenizerCheck
 
 # Ops that TensorFlow's own runtime has, in three kinds that a stock server may lack: Python, text, custom.
 FOREIGN = ("PyFunc", "EagerPyFunc", "PyFuncStateless")
@@ -131,3 +132,21 @@ def test_rows_are_served_in_steps(tagger, tmp_path, monkeypatch):
     monkeypatch.setattr("tfnlp.tasks.network.SERVED_TOKENS", 50)  # two rows of 24 at a time
     tagger.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])
     assert_same_answers(ask_in_a_fresh_process(tmp_path / "1", [LONG_TEXT]), tagger.predict([LONG_TEXT]))
+
+
+@pytest.mark.parametrize("name", ["roberta", "albert"])
+def test_other_families_answer_from_strings_as_predict_does(name, tmp_path):
+    task = build_learner(name, tmp_path)
+    task.fit(RECORDS, epochs=10, learning_rate=1e-2, batch_size=5, verbose=0)
+    texts = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris  我 <mask> Bob", "don't stop, we'll"]
+    task.export(tmp_path / "1", samples=texts)
+    assert task.compare_answers(texts, ask(tmp_path / "1", texts)) == []
+
+
+def test_a_tokenizer_that_differs_is_not_exported(tagger, tmp_path, monkeypatch):
+    found = TokenizerCheck(None, (Difference("Ada", "input_ids", [1], [2]),), 1, 1)
+    monkeypatch.setattr("tfnlp.export.check_tokenizer", lambda *_, **__: found)
+    with pytest.raises(ExportError) as caught:
+        tagger.export(tmp_path / "1")
+    assert "input_ids of 'Ada': graph [1], Rust [2]" in str(caught.value)
+    assert not (tmp_path / "1").exists()
