@@ -8,14 +8,19 @@ A directory holds `tokenizer.json`, or the vocabulary files of one family; of wh
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
+from tfnlp.tokenization.graph import compiler
 from tfnlp.tokenization.pretrained import as_saved
 
 BATCH_SIZE = 256
@@ -76,14 +81,14 @@ def decoding_differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> 
     return wrong
 
 
-def speeds(graph: GraphTokenizer, rust: Any, lines: list[str]) -> tuple[float, float, float]:
+def speeds(graph: GraphTokenizer, rust: Any, lines: list[str], every: int = 1) -> tuple[float, float, float]:
     """Return tokens per second of the graph and of the Rust tokenizer, and the median ratio of batches.
 
-    The two take turns, batch by batch; both return ids, offsets and masks.
+    The two take turns, batch by batch; both return ids, offsets and masks. Every `every`-th batch is taken.
     """
     ours, theirs, tokens = [], [], 0
     graph(lines[:BATCH_SIZE])
-    for batch in batches(lines):
+    for batch in itertools.islice(batches(lines), 0, None, every):
         start = time.perf_counter()
         encoded = graph(batch)
         middle = time.perf_counter()
@@ -105,12 +110,24 @@ def milliseconds(graph: GraphTokenizer, text: str, repeats: int = 30) -> float:
     return 1e3 * statistics.median(seconds)
 
 
+def table_bytes(value: Any) -> int:
+    """Return the size of all tables of a compiled tokenizer: what it adds to a SavedModel."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, tuple):
+        return sum(map(table_bytes, value))
+    if dataclasses.is_dataclass(value):
+        return sum(table_bytes(getattr(value, field.name)) for field in dataclasses.fields(value))
+    return 0
+
+
 def main() -> None:
     """Read the arguments and print a few lines for each tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokenizers", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="directories of text")
     parser.add_argument("--random", type=int, default=100_000, help="how many random strings to compare")
+    parser.add_argument("--speed", type=int, default=50_000, help="how many lines to measure speed on")
     parser.add_argument("--every", type=int, default=1, help="take every n-th line of the data")
     arguments = parser.parse_args()
     lines = [line for directory in arguments.data for line in corpus_lines(directory)][:: arguments.every]
@@ -121,11 +138,18 @@ def main() -> None:
         start = time.perf_counter()
         graph = GraphTokenizer(rust)
         compiled = time.perf_counter() - start
+        compiler._compiled.cache_clear()
+        start = time.perf_counter()
+        graph = GraphTokenizer(rust)
+        again = time.perf_counter() - start
+        source = rust.backend_tokenizer.to_str()
+        tables = table_bytes(compiler.compile_tokenizer(rust.backend_tokenizer)) / len(source.encode())
         wrong = differences(graph, rust, lines + strings)
         unwritten = decoding_differences(graph, rust, (lines + strings)[:: max(1, len(lines) // 50_000)])
-        ours, theirs, ratio = speeds(graph, rust, lines[:50_000] or strings)
+        ours, theirs, ratio = speeds(graph, rust, lines or strings, every=max(1, len(lines) // arguments.speed))
         print(
-            f"{path.name}: {len(wrong)} differ, {len(unwritten)} in decoding; compiled in {compiled:.2f} s; graph "
+            f"{path.name}: {len(wrong)} differ, {len(unwritten)} in decoding; compiled in {compiled:.2f} s, "
+            f"again in {again:.2f} s, tables {tables:.2f} times tokenizer.json; graph "
             f"{ours:,.0f} tokens/s, Rust {theirs:,.0f} tokens/s, ratio {ours / theirs:.2f}, of batches {ratio:.2f}; "
             f"one sentence {milliseconds(graph, SENTENCE):.1f} ms, 100,000 letters "
             f"{milliseconds(graph, 'a' * 100_000, repeats=1) / 1e3:.1f} s",

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from tokenizers import Regex, pre_tokenizers
 
 import tfnlp
 from tests.tiny import LABELS, LONG_TEXT, RECORDS, TEXTS, build_config, build_learner, build_tokenizer
@@ -51,8 +52,16 @@ def test_other_tokenizers_train_and_predict(tmp_path, name):
     assert losses[-1] < 0.6 * losses[0]
     for text, answer in zip(TEXTS, task.predict(TEXTS, aggregation="simple"), strict=True):
         assert all(text[entity.start : entity.end] == entity.text for entity in answer)
-    with pytest.raises(tfnlp.UnsupportedTokenizerError, match="the export from raw text does not"):
-        task.export("never-written")
+
+
+def test_a_tokenizer_that_can_not_be_compiled_trains_and_predicts(tmp_path):
+    task = build_learner("albert", tmp_path)
+    task.tokenizer.hf.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a)b"), "isolated")
+    task.fit(RECORDS, epochs=1, verbose=0)
+    assert len(task.predict(TEXTS)) == len(TEXTS)
+    with pytest.raises(tfnlp.UnsupportedTokenizerError, match=r"^The pattern '\(a\)b' is not reproduced in the graph"):
+        task.export(tmp_path / "1")
+    assert not (tmp_path / "1").exists()
 
 
 def test_spans_of_characters_are_learned(tmp_path, caplog):
