@@ -29,7 +29,7 @@ def cached(content: str, compile_content: Callable[[str], Any]) -> Any:
     """
     path = cache_directory() / f"{_digest(content)}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = _restored(json.loads(str(arrays["layout"])), arrays)
             path.touch()
             return found

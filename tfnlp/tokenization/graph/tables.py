@@ -100,7 +100,7 @@ class PerfectHash:
         Returns:
             In `[0, size)`. Shape `(keys,)`, int64.
         """
-        mixed = keys * _signed(_MULTIPLIERS[0])
+        mixed = (keys + 1) * _signed(_MULTIPLIERS[0])  # a key of 0 would stay 0, whatever it is multiplied by
         displacement = tf.gather(self.displacements, _scaled(mixed, self.displacements.shape[0]))
         return _scaled(
             tf.bitwise.bitwise_and(mixed, _LOW_BITS) * _multiplier(tf.cast(displacement, tf.int64)), self.size
@@ -184,7 +184,7 @@ def build_perfect_hash(keys: np.ndarray) -> tuple[PerfectHash, np.ndarray]:
     size = len(keys) * 21 // 20 + 2
     num_buckets = len(keys) // _KEYS_A_BUCKET + 1
     with np.errstate(over="ignore"):
-        mixed = keys * np.int64(_signed(_MULTIPLIERS[0]))
+        mixed = (keys + 1) * np.int64(_signed(_MULTIPLIERS[0]))
         displacements, slots = _displace(mixed & np.int64(_LOW_BITS), _scaled(mixed, num_buckets), num_buckets, size)
     return PerfectHash(narrowed(displacements), size), slots
 
