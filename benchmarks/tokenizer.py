@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
+from tfnlp.tokenization.checking import encoding_differences
 from tfnlp.tokenization.graph import compiler
 from tfnlp.tokenization.pretrained import as_saved
 
@@ -52,21 +53,12 @@ def batches(lines: list[str]) -> Iterator[list[str]]:
 
 
 def differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]:
-    """Return the lines of which any id, offset, word id or special token differs."""
-    wrong = []
-    for batch in batches(lines):
-        ours = {name: value.to_list() for name, value in graph(batch).items() if name != "row_to_record"}
-        for i, theirs in enumerate(rust.backend_tokenizer.encode_batch(batch)):
-            same = (
-                ours["input_ids"][i] == theirs.ids
-                and ours["offsets"][i] == [list(pair) for pair in theirs.offsets]
-                and ours["word_ids"][i] == [-1 if word is None else word for word in theirs.word_ids]
-                and ours["special_tokens_mask"][i] == theirs.special_tokens_mask
-                and ours["token_type_ids"][i] == theirs.type_ids
-            )
-            if not same:
-                wrong.append(batch[i])
-    return wrong
+    """Return the lines of which any id, offset, word id, type id or mask differs."""
+    return [
+        difference.text
+        for batch in batches(lines)
+        for difference in encoding_differences(batch, graph(batch), rust.backend_tokenizer.encode_batch(batch))
+    ]
 
 
 def decoding_differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]:

@@ -117,15 +117,21 @@ def check_tokenizer(tokenizer: Any, texts: Sequence[str] = (), *, decodes: bool 
         rust_seconds += time.perf_counter() - middle
         graph_seconds += middle - start
         num_tokens += int(found["input_ids"].flat_values.shape[0])
-        differences += _differences(batch, found, encodings)
+        differences += encoding_differences(batch, found, encodings)
         if decodes:
             differences += _decoding_differences(batch, graph, tokenizer, [encoding.ids for encoding in encodings])
     rates = (num_tokens / seconds for seconds in (graph_seconds, rust_seconds))
     return TokenizerCheck(None, tuple(differences), len(texts), num_tokens, compile_seconds, *rates)
 
 
-def _differences(texts: Sequence[str], found: dict[str, Any], encodings: Sequence[Any]) -> Iterator[Difference]:
-    """Yield the first field of each text that differs."""
+def encoding_differences(texts: Sequence[str], found: dict[str, Any], encodings: Sequence[Any]) -> Iterator[Difference]:
+    """Yield the first field of each text that differs.
+
+    Args:
+        texts: the texts.
+        found: what the graph tokenizer returned for them.
+        encodings: what the Rust tokenizer returned.
+    """
     fields = ("input_ids", "offsets", "token_type_ids", "attention_mask", "special_tokens_mask", "word_ids")
     columns = {name: found[name].to_list() for name in fields}
     for i, (text, theirs) in enumerate(zip(texts, encodings, strict=True)):

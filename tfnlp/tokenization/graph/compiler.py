@@ -131,15 +131,12 @@ def for_words(program: Program) -> Program:
 
 def to_tensors(value: T) -> T:
     """Return the dataclass with every table as a constant tensor, made once and shared by all graphs."""
-    return _converted(value, tf.constant)
-
-
-def _converted(value: Any, convert: Callable[[np.ndarray], Any]) -> Any:
+    changed: Any = value
     if isinstance(value, np.ndarray):
-        return convert(value)
-    if isinstance(value, tuple):
-        return tuple(_converted(item, convert) for item in value)
-    if dataclasses.is_dataclass(value):
-        changed = {field.name: _converted(getattr(value, field.name), convert) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **changed)  # type: ignore[type-var]
-    return value
+        changed = tf.constant(value)
+    elif isinstance(value, tuple):
+        changed = tuple(map(to_tensors, value))
+    elif dataclasses.is_dataclass(value):
+        fields = {field.name: to_tensors(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        changed = dataclasses.replace(value, **fields)  # type: ignore[type-var]
+    return changed

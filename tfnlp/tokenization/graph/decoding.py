@@ -12,7 +12,7 @@ import numpy as np
 from tfnlp._backend import tf
 from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph.pre_tokenizers.byte_level import byte_characters
-from tfnlp.tokenization.graph.probing import rust_component
+from tfnlp.tokenization.graph.probing import parts_of, rust_component
 from tfnlp.tokenization.graph.tables import Table
 
 _BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
@@ -105,7 +105,7 @@ def compile_decoding(
     Raises:
         UnsupportedTokenizerError: if a part of it can't be reproduced; it names which.
     """
-    parts = _parts(spec)
+    parts = parts_of(spec, "decoders")
     names = [part["type"] for part in parts]
     for name in names:
         if name not in _KNOWN:
@@ -132,14 +132,6 @@ def compile_decoding(
 
 
 _KNOWN = ("WordPiece", "ByteLevel", "Metaspace", "BPEDecoder", "Replace", "ByteFallback", "Fuse", "Strip")
-
-
-def _parts(spec: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if spec is None:
-        return []
-    if spec["type"] == "Sequence":
-        return [inner for part in spec["decoders"] for inner in _parts(part)]
-    return [spec]
 
 
 def _writer(parts: list[dict[str, Any]], *, has_decoder: bool) -> Callable[[str], list[bytes]]:

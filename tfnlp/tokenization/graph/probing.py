@@ -66,6 +66,15 @@ def rust_component(part: str, spec: dict[str, Any]) -> Any:
     return getattr(Tokenizer.from_str(json.dumps(whole)), part)
 
 
+def parts_of(spec: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """Return the parts of a `Sequence`, which are under `name`, and of sequences in it, one after the other."""
+    if spec is None:
+        return []
+    if spec["type"] == "Sequence":
+        return [inner for part in spec[name] for inner in parts_of(part, name)]
+    return [spec]
+
+
 def probe_runs(normalize: Callable[[str], str]) -> Runs:
     """Find what a normalizer that works on each character alone makes of every code point."""
     blocks = _blocks()

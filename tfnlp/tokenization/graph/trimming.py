@@ -84,7 +84,7 @@ class Trimming:
 
 def compile_trimming(post_processor: dict[str, Any] | None, vocabulary: Mapping[str, int]) -> Trimming | None:
     """Compile what the `post_processor` of a `tokenizer.json` does to offsets; None: nothing."""
-    found = [part for part in _parts(post_processor) if part.get("trim_offsets")]
+    found = [part for part in probing.parts_of(post_processor, "processors") if part.get("trim_offsets")]
     if not found:
         return None
     leading, trailing = np.zeros((2, max(vocabulary.values()) + 1), np.int32)
@@ -93,11 +93,3 @@ def compile_trimming(post_processor: dict[str, Any] | None, vocabulary: Mapping[
         leading[token_id] = len(token) - len(token.lstrip(spaces))
         trailing[token_id] = len(token) - len(token.rstrip(spaces))
     return Trimming(leading, trailing, table_of_members(probing.probe_white_space()), found[0]["add_prefix_space"])
-
-
-def _parts(post_processor: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if post_processor is None:
-        return []
-    if post_processor["type"] == "Sequence":
-        return [inner for part in post_processor["processors"] for inner in _parts(part)]
-    return [post_processor]

@@ -83,8 +83,8 @@ class UnicodeForm:
             own = tf.gather(classes, here)
             has_base = base >= 0
             first = tf.where(has_base, tf.gather(points, tf.maximum(base, 0)), 0)
+            # No class is less than that of no mark before it, so `last < own` holds right after the base.
             made = tf.where(has_base & (last < own), self.pairs(first, tf.gather(points, here)), _NONE)
-            made = tf.where(tf.equal(last, _NONE) & has_base, self.pairs(first, tf.gather(points, here)), made)
             joins = made >= 0
             into, gone = tf.boolean_mask(base, joins)[:, None], tf.boolean_mask(here, joins)
             points = tf.tensor_scatter_nd_update(points, into, tf.boolean_mask(made, joins))
