@@ -38,10 +38,11 @@ def test_python(workplace):
 
 def test_shell(workplace):
     commands = [line for block in blocks("") for line in block.splitlines() if "tfnlp " in line and ".venv" not in line]
-    assert len(commands) == 4
+    assert len(commands) == 5
+    Path("texts.txt").write_text("Ada Lovelace lived in London.\n", encoding="utf-8")
     for command in commands:
         text, _, call = command.rpartition("| ")
-        result = CliRunner().invoke(app, shlex.split(call)[1:], input=text.partition('"')[2].rpartition('"')[0] + "\n")
+        result = CliRunner().invoke(app, shlex.split(call, comments=True)[1:], input=text.partition('"')[2].rpartition('"')[0] + "\n")
         assert result.exit_code == 0, result.output
     assert json.loads((workplace / "report.json").read_text())["num_records"] == len(RECORDS)
 
