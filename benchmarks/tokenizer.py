@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
-from tfnlp.tokenization.checking import encoding_differences
+from tfnlp.tokenization import checking
 from tfnlp.tokenization.graph import compiler
 from tfnlp.tokenization.pretrained import as_saved
 
@@ -57,20 +57,17 @@ def differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]
     return [
         difference.text
         for batch in batches(lines)
-        for difference in encoding_differences(batch, graph(batch), rust.backend_tokenizer.encode_batch(batch))
+        for difference in checking.encoding_differences(batch, graph(batch), rust(batch, verbose=False))
     ]
 
 
 def decoding_differences(graph: GraphTokenizer, rust: Any, lines: list[str]) -> list[str]:
     """Return the lines whose ids are written as another text."""
-    wrong = []
-    for batch in batches(lines):
-        ids = graph(batch)["input_ids"]
-        for skip in (True, False):
-            ours = graph.decode(ids, skip_special_tokens=skip).numpy()
-            theirs = rust.batch_decode(ids.to_list(), skip_special_tokens=skip)
-            wrong += [line for line, a, b in zip(batch, ours, theirs, strict=True) if a.decode() != b]
-    return wrong
+    return [
+        difference.text
+        for batch in batches(lines)
+        for difference in checking.decoding_differences(batch, graph, rust, graph(batch)["input_ids"].to_list())
+    ]
 
 
 def speeds(graph: GraphTokenizer, rust: Any, lines: list[str], every: int = 1) -> tuple[float, float, float]:

@@ -42,7 +42,9 @@ def test_shell(workplace):
     Path("texts.txt").write_text("Ada Lovelace lived in London.\n", encoding="utf-8")
     for command in commands:
         text, _, call = command.rpartition("| ")
-        result = CliRunner().invoke(app, shlex.split(call, comments=True)[1:], input=text.partition('"')[2].rpartition('"')[0] + "\n")
+        result = CliRunner().invoke(
+            app, shlex.split(call, comments=True)[1:], input=text.partition('"')[2].rpartition('"')[0] + "\n"
+        )
         assert result.exit_code == 0, result.output
     assert json.loads((workplace / "report.json").read_text())["num_records"] == len(RECORDS)
 

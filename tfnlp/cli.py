@@ -155,9 +155,9 @@ def check_tokenizer(
 
     from tfnlp import check_tokenizer as check
     from tfnlp.data.readers import read_lines
-    from tfnlp.tokenization.pretrained import load_fast_tokenizer
+    from tfnlp.tokenization.pretrained import load_tokenizer
 
-    found = check(load_fast_tokenizer(name), list(read_lines(file)) if file is not None else [])
+    found = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
     typer.echo(str(found))
     if report is not None:
         report.write_text(json.dumps(found.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Loads the Hugging Face fast tokenizer of a checkpoint. With `checkpoints`, the only importer of transformers."""
+"""Loads the Hugging Face tokenizer of a checkpoint. With `checkpoints`, the only importer of transformers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from tokenizers import Tokenizer
 from tfnlp.errors import CheckpointError, UnsupportedTokenizerError
 
 
-def load_fast_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
-    """Load the fast (Rust) tokenizer of a directory or Hub name, converting slow files where need be.
+def load_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
+    """Load the tokenizer of a directory or Hub name: the fast (Rust) one, converting slow files where need be.
+
+    Marian's exists in Python only, and is loaded so.
 
     Args:
         name_or_path: a directory or Hub name.
@@ -19,7 +21,7 @@ def load_fast_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
 
     Raises:
         CheckpointError: if there is no tokenizer there, or the Hub can't be reached.
-        UnsupportedTokenizerError: if the checkpoint's tokenizer exists in Python only.
+        UnsupportedTokenizerError: if the checkpoint's tokenizer exists in Python only, and is not Marian's.
     """
     from transformers import AutoTokenizer
 
@@ -31,12 +33,19 @@ def load_fast_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
             "`tokenizer.json`, or the vocabulary files of its model, beside `config.json`; a Hub name needs the "
             "network, or an earlier download."
         ) from error
+    if is_marian(tokenizer):
+        return tokenizer
     if not tokenizer.is_fast:
         raise UnsupportedTokenizerError(
             f"{name_or_path}: {type(tokenizer).__name__} exists in Python only; tfnlp needs a fast (Rust) tokenizer, "
             "which knows where in the text each token stands."
         )
     return as_saved(tokenizer)
+
+
+def is_marian(tokenizer: Any) -> bool:
+    """Tell whether a tokenizer is transformers' for Marian."""
+    return any(kind.__name__ == "MarianTokenizer" for kind in type(tokenizer).__mro__)
 
 
 def as_saved(tokenizer: Any) -> Any:

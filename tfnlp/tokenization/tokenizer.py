@@ -17,7 +17,7 @@ from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
 from tfnlp.tokenization.graph.template import check_window
-from tfnlp.tokenization.pretrained import load_fast_tokenizer
+from tfnlp.tokenization.pretrained import load_tokenizer
 
 _UNLIMITED = 1_000_000  # transformers writes 1e30 for "no maximum"
 
@@ -41,7 +41,7 @@ class Tokenizer:
             CheckpointError: if there is none.
             UnsupportedTokenizerError: if it exists in Python only.
         """
-        return cls(load_fast_tokenizer(name_or_path, **options))
+        return cls(load_tokenizer(name_or_path, **options))
 
     def __repr__(self) -> str:
         how = "in the graph" if self._compiled is not None else "by Rust"

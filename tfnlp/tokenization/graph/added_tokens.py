@@ -49,9 +49,9 @@ class AddedTokens:
         """
         may_begin = tf.reduce_any(tf.equal(characters.points[:, None], self.first_code_points), axis=1)
 
-        def replaced() -> tuple[tf.Tensor, ...]:
+        def replaced() -> Characters:
             candidates = true_indices(may_begin)
-            ends = tf.gather(_piece_ends(characters), candidates)
+            ends = tf.gather(piece_ends(characters), candidates)
             codes = self._codes(characters.points)
             lengths, tokens = trie.longest_matches(self.trie, codes, candidates, ends)
             found = tf.where(lengths > 0)[:, 0]
@@ -62,10 +62,9 @@ class AddedTokens:
                 matches = self._whole_words(characters, matches)
             if any(self.strips_left) or any(self.strips_right):
                 matches = self._stripped(characters, matches)
-            return _columns(self._substituted(characters, matches))
+            return substituted(characters, matches.starts, matches.ends, tf.gather(self.ids, matches.tokens))
 
-        points, source, piece, ids, last = tf.cond(tf.reduce_any(may_begin), replaced, lambda: _columns(characters))
-        return Characters(points, source, piece, characters.begins_text, Added(ids, last))
+        return if_any(may_begin, replaced, characters)
 
     def _codes(self, points: tf.Tensor) -> tf.Tensor:
         place = tf.minimum(tf.searchsorted(self.alphabet, points), self.alphabet.shape[0] - 1)
@@ -94,23 +93,6 @@ class AddedTokens:
         left = tf.where(tf.gather(self.strips_left, tokens), tf.minimum(left, starts), starts)
         taken = tf.concat([tf.zeros_like(right[:1]), right[:-1]], 0)  # white space that the match before has taken
         return _Matches(tf.maximum(left, tf.minimum(taken, starts)), right, tokens)
-
-    def _substituted(self, characters: Characters, matches: _Matches) -> Characters:
-        """Put one character, and a piece by itself, in the place of each match."""
-        starts, ends = matches.starts, matches.ends
-        size = tf.size(characters.points)
-        inside = ranges(starts, ends - starts)
-        is_start = tf.scatter_nd(starts[:, None], tf.ones_like(starts, tf.bool), [size])
-        is_inside = tf.scatter_nd(inside[:, None], tf.ones_like(inside, tf.bool), [size])
-        leaves = changes(is_inside) & ~is_inside  # the first character after a match
-        number = NUM_CODE_POINTS + tf.size(characters.added.ids) + tf.range(tf.size(starts))
-        ids, last = tf.gather(self.ids, matches.tokens), tf.gather(characters.source, ends - 1)
-        marked = replace(
-            characters,
-            points=tf.tensor_scatter_nd_update(characters.points, starts[:, None], number),
-            added=Added(*(tf.concat(pair, 0) for pair in zip(characters.added, (ids, last), strict=True))),
-        )
-        return marked.split_at(is_start | leaves).kept(is_start | ~is_inside)
 
 
 @dataclass(frozen=True)
@@ -167,10 +149,42 @@ def _compile_group(tokens: Sequence[tuple[dict, str]]) -> AddedTokens | None:
     )
 
 
-def _piece_ends(characters: Characters) -> tf.Tensor:
-    """Return for each character where its piece ends."""
+def piece_ends(characters: Characters) -> tf.Tensor:
+    """Return for each character where its piece ends. Shape `(characters,)`, int32."""
     return tf.searchsorted(characters.piece, characters.piece, side="right")
 
 
-def _columns(characters: Characters) -> tuple[tf.Tensor, ...]:
-    return characters.points, characters.source, characters.piece, *characters.added
+def substituted(characters: Characters, starts: tf.Tensor, ends: tf.Tensor, ids: tf.Tensor) -> Characters:
+    """Put an added token, which is one character and a piece by itself, in the place of each match.
+
+    Args:
+        characters: the characters.
+        starts: where matches begin; they do not overlap. Shape `(matches,)`, int32.
+        ends: where they end. Shape `(matches,)`, int32.
+        ids: the added token of each. Shape `(matches,)`, int32.
+    """
+    size = tf.size(characters.points)
+    inside = ranges(starts, ends - starts)
+    is_start = tf.scatter_nd(starts[:, None], tf.ones_like(starts, tf.bool), [size])
+    is_inside = tf.scatter_nd(inside[:, None], tf.ones_like(inside, tf.bool), [size])
+    leaves = changes(is_inside) & ~is_inside  # the first character after a match
+    number = NUM_CODE_POINTS + tf.size(characters.added.ids) + tf.range(tf.size(starts))
+    last = tf.gather(characters.source, ends - 1)
+    marked = replace(
+        characters,
+        points=tf.tensor_scatter_nd_update(characters.points, starts[:, None], number),
+        added=Added(*(tf.concat(pair, 0) for pair in zip(characters.added, (ids, last), strict=True))),
+    )
+    return marked.split_at(is_start | leaves).kept(is_start | ~is_inside)
+
+
+def if_any(mask: tf.Tensor, then: Callable[[], Characters], characters: Characters) -> Characters:
+    """Return what a function that may add tokens returns if any of a mask is true, else the characters as they are."""
+
+    def columns(found: Characters) -> tuple[tf.Tensor, ...]:
+        return found.points, found.source, found.piece, *found.added
+
+    points, source, piece, ids, last = tf.cond(
+        tf.reduce_any(mask), lambda: columns(then()), lambda: columns(characters)
+    )
+    return Characters(points, source, piece, characters.begins_text, Added(ids, last))

@@ -10,12 +10,13 @@ from typing import Any
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.tokenization.graph import template
-from tfnlp.tokenization.graph.compiler import compile_decoder, compile_tokenizer, for_words, to_tensors
+from tfnlp.tokenization.graph.compiler import Program, compile_decoder, compile_tokenizer, for_words, to_tensors
 from tfnlp.tokenization.graph.decoding import Decoding
+from tfnlp.tokenization.graph.marian import compile_marian, compile_marian_decoder
 from tfnlp.tokenization.graph.ragged import changes, row_index
 from tfnlp.tokenization.graph.texts import Tokens, tokenize_texts
 from tfnlp.tokenization.graph.trimming import Trimming
-from tfnlp.tokenization.pretrained import load_fast_tokenizer
+from tfnlp.tokenization.pretrained import is_marian, load_tokenizer
 
 Texts = Any  # strings, lists of words, or a (ragged) string tensor of either
 
@@ -34,22 +35,18 @@ class GraphTokenizer(tf.Module):
     ([[1, 2, 3]], [[[0, 3], [4, 8], [8, 10]]])
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, *, target: bool = False) -> None:
         """Compile a tokenizer.
 
         Args:
-            tokenizer: a `tokenizers.Tokenizer`, or a Hugging Face fast tokenizer.
+            tokenizer: a `tokenizers.Tokenizer`, a Hugging Face fast tokenizer, or its tokenizer for Marian.
+            target: of a tokenizer for Marian, compile that of the language that is translated to.
 
         Raises:
             UnsupportedTokenizerError: if a component or setting of it can't be reproduced exactly; it names which.
         """
         super().__init__(name="graph_tokenizer")
-        rust = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        if rust is tokenizer and (rust.truncation or rust.padding):  # Hugging Face's own sets them anew at each call
-            raise UnsupportedTokenizerError(
-                "The tokenizer truncates or pads by itself: call `no_truncation()` and `no_padding()` on it, and pass "
-                "`max_length` when you call the graph."
-            )
+        self._tokenizer = tokenizer
         self.padding_side: str = getattr(tokenizer, "padding_side", "right")
         self.truncation_side: str = getattr(tokenizer, "truncation_side", "right")
         self.pad_values = {
@@ -59,12 +56,9 @@ class GraphTokenizer(tf.Module):
             "word_ids": -1,
             "sequence_ids": -1,
         }
-        self._rust = rust
         self._cleans_up = bool(getattr(tokenizer, "clean_up_tokenization_spaces", False))
-        is_clip = hasattr(tokenizer, "_wrap_decode_method_backend_tokenizer")
-        self._word_end: str = rust.model.end_of_word_suffix if is_clip else ""
         with tf.init_scope():
-            self._program = to_tensors(compile_tokenizer(rust))
+            self._program = to_tensors(_compile(tokenizer, target=target))
         self._functions: dict[Any, Any] = {}
 
     @classmethod
@@ -75,7 +69,7 @@ class GraphTokenizer(tf.Module):
             CheckpointError: if there is no tokenizer there.
             UnsupportedTokenizerError: if it can't be reproduced exactly.
         """
-        return cls(load_fast_tokenizer(name_or_path, **options))
+        return cls(load_tokenizer(name_or_path, **options))
 
     def __call__(
         self,
@@ -156,7 +150,7 @@ class GraphTokenizer(tf.Module):
     @cached_property
     def _decoding(self) -> Decoding:
         with tf.init_scope():
-            return to_tensors(compile_decoder(self._rust, word_end=self._word_end))
+            return to_tensors(_compile_decoder(self._tokenizer))
 
     def pad(self, encoded: dict[str, tf.Tensor], length: int | None = None) -> dict[str, tf.Tensor]:
         """Fill up rows to matrices, on the tokenizer's padding side.
@@ -208,6 +202,28 @@ class GraphTokenizer(tf.Module):
             return _assemble(pieces, tokens, slices, self._trimming(any(is_split)))
 
         return tokenize
+
+
+def _compile(tokenizer: Any, *, target: bool) -> Program:
+    if is_marian(tokenizer):
+        return compile_marian(tokenizer, target=target)
+    if target:
+        raise ArgumentError("`target` is for Marian's tokenizers, which have one for each language.")
+    rust = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if rust is tokenizer and (rust.truncation or rust.padding):  # Hugging Face's own sets them anew at each call
+        raise UnsupportedTokenizerError(
+            "The tokenizer truncates or pads by itself: call `no_truncation()` and `no_padding()` on it, and pass "
+            "`max_length` when you call the graph."
+        )
+    return compile_tokenizer(rust)
+
+
+def _compile_decoder(tokenizer: Any) -> Decoding:
+    if is_marian(tokenizer):
+        return compile_marian_decoder(tokenizer)
+    rust = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    is_clip = hasattr(tokenizer, "_wrap_decode_method_backend_tokenizer")
+    return compile_decoder(rust, word_end=rust.model.end_of_word_suffix if is_clip else "")
 
 
 def _spec(is_split: bool) -> tf.TypeSpec:

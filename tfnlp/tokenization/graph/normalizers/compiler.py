@@ -10,7 +10,7 @@ from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph import probing
 from tfnlp.tokenization.graph.characters import Characters
 from tfnlp.tokenization.graph.matching import compile_pattern
-from tfnlp.tokenization.graph.normalizers.charsmap import compile_character_map
+from tfnlp.tokenization.graph.normalizers.clusters import compile_cluster_map
 from tfnlp.tokenization.graph.normalizers.patterns import Prepend, Replace, Strip
 from tfnlp.tokenization.graph.normalizers.per_character import compile_per_character
 from tfnlp.tokenization.graph.normalizers.unicode_forms import compile_shortcut, compile_unicode_form
@@ -107,7 +107,7 @@ _COMPILERS: dict[str, Callable[[Spec], list[Step]]] = {
     "NFD": lambda spec: [compile_unicode_form("NFD")],
     "NFKC": lambda spec: [compile_unicode_form("NFKC")],
     "NFKD": lambda spec: [compile_unicode_form("NFKD")],
-    "Precompiled": lambda spec: [compile_character_map(spec["precompiled_charsmap"])],
+    "Precompiled": lambda spec: [compile_cluster_map(spec["precompiled_charsmap"])],
     "Replace": _replace,
     "Strip": _strip,
     "Prepend": _prepend,
