@@ -21,7 +21,9 @@ import numpy as np
 from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
 from tfnlp.tokenization import checking
-from tfnlp.tokenization.graph import compiler
+from tfnlp.tokenization.graph.cache import cached
+from tfnlp.tokenization.graph.compiler import compile_tokenizer
+from tfnlp.tokenization.graph.rows import rows_of
 from tfnlp.tokenization.pretrained import as_saved
 
 BATCH_SIZE = 256
@@ -127,12 +129,12 @@ def main() -> None:
         start = time.perf_counter()
         graph = GraphTokenizer(rust)
         compiled = time.perf_counter() - start
-        compiler._compiled.cache_clear()
+        rows_of.cache_clear()
         start = time.perf_counter()
         graph = GraphTokenizer(rust)
         again = time.perf_counter() - start
         source = rust.backend_tokenizer.to_str()
-        tables = table_bytes(compiler.compile_tokenizer(rust.backend_tokenizer)) / len(source.encode())
+        tables = table_bytes(cached(source, compile_tokenizer)) / len(source.encode())
         wrong = differences(graph, rust, lines + strings)
         unwritten = decoding_differences(graph, rust, (lines + strings)[:: max(1, len(lines) // 50_000)])
         ours, theirs, ratio = speeds(graph, rust, lines or strings, every=max(1, len(lines) // arguments.speed))

@@ -35,7 +35,7 @@ class Difference:
 
     Attributes:
         text: the text.
-        field: what differs: `input_ids`, `offsets` and so on, or `decode`.
+        field: what differs: `input_ids`, `offsets` and so on, `decode`, or `decode with special tokens`.
         graph: what the graph gives.
         rust: what the Rust tokenizer gives.
     """
@@ -164,4 +164,4 @@ def decoding_differences(
         theirs = tokenizer.batch_decode(ids, skip_special_tokens=skips)
         for text, mine, other in zip(texts, ours, theirs, strict=True):
             if mine != other:
-                yield Difference(text, "decode", mine, other)
+                yield Difference(text, "decode" if skips else "decode with special tokens", mine, other)

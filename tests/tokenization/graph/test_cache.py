@@ -20,7 +20,7 @@ def leaves(value):
 def test_the_second_time_it_is_read(rust, tmp_path, monkeypatch):
     monkeypatch.setenv("TFNLP_CACHE", str(tmp_path / "cache"))
     content = rust.to_str()
-    made = cache.cached(content, compiler._compile)
+    made = cache.cached(content, compiler.compile_tokenizer)
     read = cache.cached(content, lambda _: pytest.fail("compiled again"))
     (first, arrays), (second, again) = leaves(made), leaves(read)
     assert first == second
@@ -32,11 +32,11 @@ def test_the_second_time_it_is_read(rust, tmp_path, monkeypatch):
 
 def test_a_damaged_file_is_written_anew(rust, tmp_path, monkeypatch):
     monkeypatch.setenv("TFNLP_CACHE", str(tmp_path))
-    cache.cached(rust.to_str(), compiler._compile)
+    cache.cached(rust.to_str(), compiler.compile_tokenizer)
     (file,) = tmp_path.glob("*.npz")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.warns(UserWarning, match="can't be read, and is written anew"):
-        cache.cached(rust.to_str(), compiler._compile)
+        cache.cached(rust.to_str(), compiler.compile_tokenizer)
     cache.cached(rust.to_str(), lambda _: pytest.fail("compiled again"))
 
 
@@ -44,4 +44,4 @@ def test_a_place_that_can_not_be_written(rust, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("TFNLP_CACHE", str(tmp_path / "file"))
     with pytest.warns(UserWarning, match=r"can't be (kept|read)"):
-        cache.cached(rust.to_str(), compiler._compile)
+        cache.cached(rust.to_str(), compiler.compile_tokenizer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,6 @@ from tokenizers import Tokenizer
 from tfnlp._backend import tf
 from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph.added_tokens import AddedTokens, compile_added_tokens
-from tfnlp.tokenization.graph.cache import cached
 from tfnlp.tokenization.graph.characters import Characters
 from tfnlp.tokenization.graph.decoding import Decoding, compile_decoding
 from tfnlp.tokenization.graph.models.bpe import compile_bpe
@@ -55,22 +53,12 @@ class Program:
     templates: Templates
 
 
-def compile_tokenizer(tokenizer: Tokenizer) -> Program:
-    """Compile a Rust tokenizer.
+def compile_tokenizer(source: str) -> Program:
+    """Compile a `tokenizer.json`.
 
     Raises:
         UnsupportedTokenizerError: if a component or setting can't be reproduced; it names which.
     """
-    return _compiled(tokenizer.to_str())
-
-
-@lru_cache(maxsize=8)
-def _compiled(source: str) -> Program:
-    return cached(source, _compile)
-
-
-def _compile(source: str) -> Program:
-    """Compile a `tokenizer.json`."""
     tokenizer = Tokenizer.from_str(source)
     spec = json.loads(source)
     normalize = tokenizer.normalizer.normalize_str if tokenizer.normalizer else str

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
-from tfnlp.tokenization.graph import template
-from tfnlp.tokenization.graph.compiler import Program, compile_decoder, compile_tokenizer, for_words, to_tensors
+from tfnlp.tokenization.graph.compiler import Program, compile_decoder, compile_tokenizer, to_tensors
 from tfnlp.tokenization.graph.decoding import Decoding
-from tfnlp.tokenization.graph.marian import compile_marian, compile_marian_decoder
-from tfnlp.tokenization.graph.ragged import changes, row_index
-from tfnlp.tokenization.graph.texts import Tokens, tokenize_texts
-from tfnlp.tokenization.graph.trimming import Trimming
+from tfnlp.tokenization.graph.marian import compile_marian, compile_marian_decoder, marian_source
+from tfnlp.tokenization.graph.rows import UNLIMITED, Call, rows_of
+from tfnlp.tokenization.graph.template import check_window, special_ids
 from tfnlp.tokenization.pretrained import is_marian, load_tokenizer
 
 Texts = Any  # strings, lists of words, or a (ragged) string tensor of either
@@ -57,9 +55,7 @@ class GraphTokenizer(tf.Module):
             "sequence_ids": -1,
         }
         self._cleans_up = bool(getattr(tokenizer, "clean_up_tokenization_spaces", False))
-        with tf.init_scope():
-            self._program = to_tensors(_compile(tokenizer, target=target))
-        self._functions: dict[Any, Any] = {}
+        self._rows = rows_of(*_source(tokenizer, target=target))
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **options: Any) -> GraphTokenizer:
@@ -109,15 +105,15 @@ class GraphTokenizer(tf.Module):
                 is none of these.
         """
         batches = [_to_strings(batch) for batch in (texts, text_pairs) if batch is not None]
+        call = Call(
+            is_split=tuple(isinstance(batch, tf.RaggedTensor) for batch in batches),
+            truncation=_truncation(truncation, len(batches)) if max_length is not None else "only_first",
+            from_left=self.truncation_side == "left",
+            add_special_tokens=add_special_tokens,
+        )
         if max_length is not None:
-            pieces = self._template(pair=len(batches) == 2, add_special_tokens=add_special_tokens)
-            template.check_window(max_length, stride, len(template.special_ids(pieces)))
-        cuts = _truncation(truncation, len(batches)) if max_length is not None else None
-        is_split = tuple(isinstance(batch, tf.RaggedTensor) for batch in batches)
-        key = (is_split, cuts, add_special_tokens)
-        if key not in self._functions:
-            self._functions[key] = self._build_function(*key)
-        return self._functions[key](batches, max_length or 0, stride)
+            check_window(max_length, stride, len(special_ids(self._rows.pieces(call))))
+        return self._rows(call, batches, UNLIMITED if max_length is None else max_length, stride)
 
     def decode(
         self,
@@ -174,39 +170,11 @@ class GraphTokenizer(tf.Module):
             dense[name] = filled[:, ::-1] if left else filled
         return dense
 
-    def _template(self, *, pair: bool, add_special_tokens: bool) -> tuple[template.Piece, ...]:
-        pieces = self._program.templates.pair if pair else self._program.templates.single
-        return tuple(piece for piece in pieces if add_special_tokens or isinstance(piece, template.Text))
 
-    def _trimming(self, is_split: bool) -> Trimming | None:
-        return (for_words(self._program) if is_split else self._program).trimming
-
-    def _build_function(self, is_split: tuple[bool, ...], cuts: str | None, add_special_tokens: bool) -> Any:
-        """Make the graph of one kind of call; it serves batches and lengths of every size."""
-        signature = [_spec(split) for split in is_split]
-        number = tf.TensorSpec([], tf.int32)
-        pieces = self._template(pair=len(is_split) == 2, add_special_tokens=add_special_tokens)
-
-        @tf.function(input_signature=[signature, number, number], autograph=False)
-        def tokenize(batches: list[Any], max_length: tf.Tensor, stride: tf.Tensor) -> dict[str, tf.Tensor]:
-            tokens = [tokenize_texts(self._program, batch) for batch in batches]
-            counts = [found.counts for found in tokens]
-            from_left = self.truncation_side == "left"
-            budget = max_length - len(template.special_ids(pieces))
-            if cuts is None:
-                slices = template.whole_texts(counts)
-            elif cuts == "longest_first":
-                slices = template.shortened(counts, budget, from_left=from_left)
-            else:
-                slices = template.windows(counts, int(cuts == "only_second"), budget, stride, from_left=from_left)
-            return _assemble(pieces, tokens, slices, self._trimming(any(is_split)))
-
-        return tokenize
-
-
-def _compile(tokenizer: Any, *, target: bool) -> Program:
+def _source(tokenizer: Any, *, target: bool) -> tuple[str, Callable[[str], Program]]:
+    """Return a tokenizer's content, and what compiles it."""
     if is_marian(tokenizer):
-        return compile_marian(tokenizer, target=target)
+        return marian_source(tokenizer, target=target), compile_marian
     if target:
         raise ArgumentError("`target` is for Marian's tokenizers, which have one for each language.")
     rust = getattr(tokenizer, "backend_tokenizer", tokenizer)
@@ -215,7 +183,7 @@ def _compile(tokenizer: Any, *, target: bool) -> Program:
             "The tokenizer truncates or pads by itself: call `no_truncation()` and `no_padding()` on it, and pass "
             "`max_length` when you call the graph."
         )
-    return compile_tokenizer(rust)
+    return rust.to_str(), compile_tokenizer
 
 
 def _compile_decoder(tokenizer: Any) -> Decoding:
@@ -226,10 +194,6 @@ def _compile_decoder(tokenizer: Any) -> Decoding:
     return compile_decoder(rust, word_end=rust.model.end_of_word_suffix if is_clip else "")
 
 
-def _spec(is_split: bool) -> tf.TypeSpec:
-    return tf.RaggedTensorSpec([None, None], tf.string, 1) if is_split else tf.TensorSpec([None], tf.string)
-
-
 def _truncation(wanted: str | None, num_texts: int) -> str:
     allowed = ("only_second", "only_first", "longest_first")
     if wanted is not None and wanted not in allowed:
@@ -237,39 +201,6 @@ def _truncation(wanted: str | None, num_texts: int) -> str:
     if num_texts == 1:
         return "only_first"
     return wanted or "only_second"
-
-
-def _assemble(
-    pieces: Sequence[template.Piece], tokens: Sequence[Tokens], slices: template.Slices, trimming: Trimming | None
-) -> dict[str, tf.Tensor]:
-    layout = template.lay_out(pieces, slices, [tf.size(found.ids) for found in tokens])
-    special = template.special_ids(pieces)
-    zeros, none = [0] * len(special), [-1] * len(special)
-
-    def gathered(columns: Sequence[tf.Tensor], of_special: list[int]) -> tf.Tensor:
-        return tf.gather(tf.concat([*columns, tf.constant(of_special, tf.int32)], 0), layout.source)
-
-    starts = gathered([found.starts for found in tokens], zeros)
-    ends = gathered([found.ends for found in tokens], zeros)
-    if trimming is not None:
-        leading, trailing = (
-            gathered([found.spaces[side] for found in tokens if found.spaces], zeros) for side in (0, 1)
-        )
-        is_first = changes(row_index(layout.row_lengths)) | changes(layout.sequence_ids)
-        starts, ends = trimming.trimmed(starts, ends, leading, trailing, is_first)
-    flat = {
-        "input_ids": gathered([found.ids for found in tokens], special),
-        "attention_mask": tf.ones_like(layout.source),
-        "token_type_ids": layout.type_ids,
-        "word_ids": gathered([found.words for found in tokens], none),
-        "sequence_ids": layout.sequence_ids,
-        "special_tokens_mask": tf.cast(layout.sequence_ids < 0, tf.int32),
-        "offsets": tf.stack([starts, ends], 1),
-    }
-    lengths = tf.cast(layout.row_lengths, tf.int64)
-    splits = tf.RaggedTensor.from_row_lengths(flat["input_ids"], lengths, validate=False)
-    rows: dict[str, tf.Tensor] = {name: splits.with_values(values) for name, values in flat.items()}
-    return rows | {"row_to_record": slices.record}
 
 
 def _to_strings(batch: Texts) -> tf.Tensor | tf.RaggedTensor:

@@ -17,7 +17,6 @@ import numpy as np
 from tfnlp._backend import tf
 from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph.added_tokens import compile_added_tokens, if_any, piece_ends, substituted
-from tfnlp.tokenization.graph.cache import cached
 from tfnlp.tokenization.graph.characters import Characters
 from tfnlp.tokenization.graph.compiler import Program, Step
 from tfnlp.tokenization.graph.decoding import Decoding
@@ -123,15 +122,12 @@ class JointUnigram:
         return replace(tokens, ids=tf.cond(tf.reduce_any(is_unknown), looked_up, lambda: ids))
 
 
-def compile_marian(tokenizer: Any, *, target: bool = False) -> Program:
-    """Compile a `MarianTokenizer`.
+def marian_source(tokenizer: Any, *, target: bool = False) -> str:
+    """Return what a `MarianTokenizer` is made of, as JSON.
 
     Args:
         tokenizer: transformers' tokenizer.
         target: for the language that is translated to, as `text_target` is tokenized.
-
-    Raises:
-        UnsupportedTokenizerError: if a setting of its SentencePiece model can't be reproduced; it names which.
     """
     pieces = tokenizer.spm_target if target else tokenizer.spm_source
     vocabulary = tokenizer.target_encoder if target and tokenizer.separate_vocabs else tokenizer.encoder
@@ -154,10 +150,15 @@ def compile_marian(tokenizer: Any, *, target: bool = False) -> Program:
         "unknown": tokenizer.unk_token_id,
         "end": tokenizer.eos_token_id,
     }
-    return cached(json.dumps(content), _compile)
+    return json.dumps(content)
 
 
-def _compile(source: str) -> Program:
+def compile_marian(source: str) -> Program:
+    """Compile what `marian_source` returns.
+
+    Raises:
+        UnsupportedTokenizerError: if a setting of the SentencePiece model can't be reproduced; it names which.
+    """
     content = json.loads(source)
     model = _read_model(base64.b64decode(content["pieces"]))
     alphabet, by_letter = build_alphabet(content["vocabulary"])
@@ -180,7 +181,8 @@ def _read_model(blob: bytes) -> Any:
     """Read a SentencePiece model, and refuse settings that Marian's models do not have."""
     from sentencepiece import sentencepiece_model_pb2
 
-    model = sentencepiece_model_pb2.ModelProto.FromString(blob)
+    messages: Any = sentencepiece_model_pb2
+    model = messages.ModelProto.FromString(blob)
     trainer, normalizer = model.trainer_spec, model.normalizer_spec
     wrong = {
         "model_type": trainer.model_type != _UNIGRAM,
@@ -233,7 +235,10 @@ def compile_marian_decoder(tokenizer: Any) -> Decoding:
             written[token_id] = _written(token, tokenizer.spm_target, special).encode()
     after_special = f"({'|'.join(map(re.escape, sorted(special)))}) {_LEADS} "
     return Decoding(
-        *[written] * 4,
+        first=written,
+        middle=written,
+        last=written,
+        only=written,
         is_known=np.array([token is not None for token in tokens]),
         is_special=np.array([token in special for token in tokens]),
         byte_values=None,

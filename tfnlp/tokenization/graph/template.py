@@ -116,11 +116,6 @@ class Slices:
     lengths: tuple[tf.Tensor, ...]
 
 
-def whole_texts(counts: Sequence[tf.Tensor]) -> Slices:
-    """One row a record, with all tokens of its texts. `counts`: of each text, shape `(records,)`, int32."""
-    return Slices(tf.range(tf.size(counts[0])), tuple(exclusive_cumsum(count) for count in counts), tuple(counts))
-
-
 def windows(
     counts: Sequence[tf.Tensor], moving: int, budget: tf.Tensor, stride: tf.Tensor, *, from_left: bool = False
 ) -> Slices:
