@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.tiny import LONG_TEXT, RECORDS, TEXTS, build_learner
+import tfnlp
+from tests.tiny import FAMILIES, LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp._backend import tf
 from tfnlp.errors import ExportError
 from tfnlp.export import ask
@@ -120,8 +121,6 @@ def test_differences_are_told(tagger, exported):
 
 
 def test_other_inputs_of_a_network(checkpoints, tmp_path):
-    import tfnlp
-
     task = tfnlp.TokenClassifier.from_pretrained(checkpoints["distilbert"], aggregation="average")
     task.export(tmp_path / "1")
     loaded = tf.saved_model.load(str(tmp_path / "1"))
@@ -134,11 +133,19 @@ def test_rows_are_served_in_steps(tagger, tmp_path, monkeypatch):
     assert_same_answers(ask_in_a_fresh_process(tmp_path / "1", [LONG_TEXT]), tagger.predict([LONG_TEXT]))
 
 
-@pytest.mark.parametrize("name", ["roberta", "albert"])
+# In the quick tests one of bytes, one of pieces; the slow tests try all families that have a head.
+QUICK = ("roberta", "albert")
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES if name not in ("bert", *QUICK)]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *OTHERS])
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
 def test_other_families_answer_from_strings_as_predict_does(name, tmp_path):
-    task = build_learner(name, tmp_path)
-    task.fit(RECORDS, epochs=10, learning_rate=1e-2, batch_size=5, verbose=0)
+    labels = dict(enumerate(["B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"]))  # whatever the weights: entities
+    directory = write_checkpoint(name, tmp_path / name, id2label=labels, label2id={b: a for a, b in labels.items()})
+    task = tfnlp.TokenClassifier.from_pretrained(directory, max_length=24, stride=6)
     texts = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris  我 <mask> Bob", "don't stop, we'll"]
+    assert any(task.predict(texts))
     task.export(tmp_path / "1", samples=texts)
     assert task.compare_answers(texts, ask(tmp_path / "1", texts)) == []
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tfnlp.tokenization.pretrained import as_saved
 
 RECORDS: list[dict[str, Any]] = [
     {"words": ["Ada", "lives", "in", "Paris", "."], "labels": ["B-PER", "O", "O", "B-LOC", "O"]},
@@ -46,7 +49,7 @@ VOCABULARY = [
     *(f"##{letter}" for letter in _LETTERS),
 ]
 VOCABULARY += ["##er", "##ing", "un", "able", "##able"]
-ARCHITECTURES = ("bert", "distilbert", "electra", "roberta", "albert")
+ARCHITECTURES = ("bert", "distilbert", "electra", "roberta", "albert")  # what most tests are run on
 
 _SMALL = {
     "hidden_size": 16,
@@ -55,47 +58,115 @@ _SMALL = {
     "intermediate_size": 32,
     "max_position_embeddings": 64,
 }
+_SMALL_DISTILBERT = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
+_SMALL_FUNNEL = {"block_sizes": [1, 1], "num_decoder_layers": 1, "d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 32}
+_SMALL_XLNET = {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
+_DISENTANGLED = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
+_ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
-def build_config(architecture: str, vocabulary_size: int) -> Any:
-    """Return a small configuration with named labels."""
+@dataclass(frozen=True)
+class Family:
+    """A kind of checkpoint.
+
+    Attributes:
+        name: as in the names of transformers' classes.
+        kind: of its tokenizer: `words` (WordPiece), `bytes` (byte-level BPE) or `pieces` (SentencePiece).
+        sizes: what its configuration has beside `_SMALL`, or in its place.
+        is_alone: whether `sizes` are in its place.
+        tokenizer: as in the name of its tokenizer's class, where that is another.
+        special: the unknown, padding, separating, first and mask tokens of a tokenizer of words.
+    """
+
+    name: str
+    kind: str = "words"
+    sizes: dict[str, Any] = field(default_factory=dict)
+    is_alone: bool = False
+    tokenizer: str = ""
+    special: tuple[str, ...] = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+FAMILIES = {
+    "bert": Family("Bert"),
+    "distilbert": Family("DistilBert", sizes=_SMALL_DISTILBERT, is_alone=True),
+    "electra": Family("Electra", sizes={"embedding_size": 8}),
+    "roberta": Family("Roberta", "bytes"),
+    "albert": Family("Albert", "unigram", sizes={"embedding_size": 8}),
+    "camembert": Family("Camembert", "pieces"),
+    "convbert": Family("ConvBert", sizes={"embedding_size": 16, "head_ratio": 2}),
+    "deberta": Family("Deberta", "bytes", sizes=_DISENTANGLED),
+    "deberta-v2": Family("DebertaV2", "pieces", sizes=_DISENTANGLED),
+    "funnel": Family(
+        "Funnel", sizes=_SMALL_FUNNEL, is_alone=True, special=("<pad>", "<unk>", "<cls>", "<sep>", "<mask>")
+    ),
+    "longformer": Family("Longformer", "bytes", sizes={"attention_window": 8}),
+    "mobilebert": Family(
+        "MobileBert", sizes={"embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16}
+    ),
+    "mpnet": Family("MPNet", special=("<pad>", "[UNK]", "<s>", "</s>", "<mask>")),
+    "rembert": Family("RemBert", "pieces", sizes={"input_embedding_size": 16, "output_embedding_size": 16}),
+    "roberta-prelayernorm": Family("RobertaPreLayerNorm", "bytes", tokenizer="Roberta"),
+    "roformer": Family("RoFormer", tokenizer="Bert", sizes={"embedding_size": 16}),
+    "xlm-roberta": Family("XLMRoberta", "pieces"),
+    "xlnet": Family("XLNet", "pieces", sizes=_SMALL_XLNET, is_alone=True),
+}
+
+
+def build_config(architecture: str, vocabulary_size: int, **options: Any) -> Any:
+    """Return a small configuration with named labels, or those of `options`."""
     import transformers
 
-    extra = {
-        "vocab_size": vocabulary_size,
-        "id2label": dict(enumerate(LABELS)),
-        "label2id": {label: i for i, label in enumerate(LABELS)},
-    }
-    if architecture == "distilbert":
-        sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
-        return transformers.DistilBertConfig(**sizes, **extra)
-    classes = {"bert": "BertConfig", "electra": "ElectraConfig", "roberta": "RobertaConfig", "albert": "AlbertConfig"}
-    embedding = {"embedding_size": 8} if architecture in ("electra", "albert") else {}
-    return getattr(transformers, classes[architecture])(**_SMALL, **embedding, **extra)
+    family = FAMILIES[architecture]
+    sizes = family.sizes if family.is_alone else {**_SMALL, **family.sizes}
+    labels = {"id2label": dict(enumerate(LABELS)), "label2id": {label: i for i, label in enumerate(LABELS)}}
+    kind = getattr(transformers, f"{family.name}Config")
+    return kind(**{**sizes, "vocab_size": vocabulary_size, **labels, **options})
 
 
 def build_tokenizer(architecture: str, directory: Path) -> Any:
     """Return a small fast tokenizer of the architecture's family."""
     import transformers
-    from tokenizers.implementations import ByteLevelBPETokenizer, SentencePieceUnigramTokenizer
 
-    if architecture == "roberta":
-        trained = ByteLevelBPETokenizer()
-        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-        trained.train_from_iterator(TEXTS, vocab_size=300, special_tokens=special, show_progress=False)
-        files = trained.save_model(str(directory))
-        return transformers.RobertaTokenizerFast(*files, model_max_length=62)
-    if architecture == "albert":
-        trained = SentencePieceUnigramTokenizer()
-        special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
-        trained.train_from_iterator(
-            TEXTS, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False
-        )
-        return transformers.AlbertTokenizerFast(tokenizer_object=trained._tokenizer, model_max_length=64)
+    family = FAMILIES[architecture]
+    kind = getattr(transformers, f"{family.tokenizer or family.name}TokenizerFast")
+    if family.kind == "bytes":
+        return kind(*_train_bytes(directory), model_max_length=62)
+    if family.kind == "pieces":
+        return as_saved(kind(_train_pieces(directory), model_max_length=62))
+    if family.kind == "unigram":
+        return kind(tokenizer_object=_train_unigram(), model_max_length=64)
+    names = dict(zip(Family("Bert").special, family.special, strict=True))
     file = directory / "vocab.txt"
-    file.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
-    classes = {"bert": "BertTokenizerFast", "distilbert": "DistilBertTokenizerFast", "electra": "ElectraTokenizerFast"}
-    return getattr(transformers, classes[architecture])(str(file), do_lower_case=True, model_max_length=64)
+    file.write_text("\n".join(names.get(word, word) for word in VOCABULARY) + "\n", encoding="utf-8")
+    return kind(str(file), do_lower_case=True, model_max_length=64)
+
+
+def _train_bytes(directory: Path) -> list[str]:
+    from tokenizers.implementations import ByteLevelBPETokenizer
+
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(TEXTS, vocab_size=300, special_tokens=list(_ROBERTA), show_progress=False)
+    return trained.save_model(str(directory))
+
+
+def _train_unigram() -> Any:
+    from tokenizers.implementations import SentencePieceUnigramTokenizer
+
+    trained = SentencePieceUnigramTokenizer()
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    trained.train_from_iterator(TEXTS, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False)
+    return trained._tokenizer
+
+
+def _train_pieces(directory: Path) -> str:
+    import sentencepiece
+
+    texts = directory / "texts.txt"
+    texts.write_text("\n".join(TEXTS * 4), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(texts), model_prefix=str(directory / "spiece"), vocab_size=60, hard_vocab_limit=False, minloglevel=2
+    )
+    return str(directory / "spiece.model")
 
 
 def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
@@ -112,15 +183,15 @@ def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
     return TokenClassifier.from_config(config, tokenizer, **{"max_length": 24, "stride": 6, **options})
 
 
-def write_checkpoint(architecture: str, directory: Path) -> Path:
-    """Write a checkpoint with random weights, no two of which are alike."""
+def write_checkpoint(architecture: str, directory: Path, **options: Any) -> Path:
+    """Write a checkpoint with random weights, no two of which are alike; `options` are of its configuration."""
     from tfnlp._backend import keras
     from tfnlp.checkpoints.heads import AutoHead
     from tfnlp.checkpoints.weights import save_safetensors
 
     directory.mkdir()
     tokenizer = build_tokenizer(architecture, directory)
-    config = build_config(architecture, len(tokenizer))
+    config = build_config(architecture, len(tokenizer), **options)
     keras.utils.set_random_seed(1)
     head = AutoHead("TFAutoModelForTokenClassification").from_config(config)
     head.build_in_name_scope()

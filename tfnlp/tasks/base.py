@@ -219,7 +219,7 @@ class TaskModel(abc.ABC):
         signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
         model = self.model
 
-        @tf.function(input_signature=[signature], autograph=False)
+        @tf.function(input_signature=[signature])  # some heads (DeBERTa) need AutoGraph
         def forward(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return model(features, training=False)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from tfnlp._backend import keras, tf
+from tfnlp._backend import tf
 from tfnlp.data.pipeline import RowChunk, padded, token_batches
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
@@ -34,11 +35,11 @@ def row_logits(
         yield rows, forward(features)["logits"].numpy()
 
 
-def logits_in_steps(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Tensor:
+def logits_in_steps(forward: Any, features: dict[str, tf.Tensor]) -> tf.Tensor:
     """Run a network in the graph, over so many rows at a time that a very long text does not exhaust memory.
 
     Args:
-        model: features in, `{"logits": ...}` out.
+        forward: a TensorFlow function with one input signature: features in, `{"logits": ...}` out.
         features: int32 tensors of shape `(rows, length)`, with at least one row.
 
     Returns:
@@ -50,8 +51,8 @@ def logits_in_steps(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Te
 
     def run(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = {name: values[i * step : (i + 1) * step] for name, values in features.items()}
-        return i + 1, found.write(i, model(rows, training=False)["logits"])
+        return i + 1, found.write(i, forward(rows)["logits"])
 
     found = tf.TensorArray(tf.float32, num_steps, infer_shape=False)
     _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, found), parallel_iterations=1)
-    return tf.ensure_shape(found.concat(), model.output["logits"].shape)
+    return tf.ensure_shape(found.concat(), forward.get_concrete_function().output_shapes["logits"])

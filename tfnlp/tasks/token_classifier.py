@@ -319,7 +319,7 @@ class TokenClassifier(TaskModel):
         names = self.tokenizer.input_names
         fill = {"input_ids": self.tokenizer.pad_id}
         features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in names}
-        logits = logits_in_steps(self.model, features)
+        logits = logits_in_steps(self.forward, features)
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(text, rows, logits))

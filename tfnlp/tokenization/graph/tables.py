@@ -73,7 +73,8 @@ def table_of_members(code_points: np.ndarray) -> CharacterTable:
 _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 _LOW_BITS = (1 << 40) - 1
 _KEYS_A_BUCKET = 4
-_MOST_TRIALS = 1 << 15
+_MOST_TRIALS = 1 << 13
+_MOST_SIZES = 12
 
 
 @dataclass(frozen=True)
@@ -185,15 +186,19 @@ def build_perfect_hash(keys: np.ndarray) -> tuple[PerfectHash, np.ndarray]:
     num_buckets = len(keys) // _KEYS_A_BUCKET + 1
     with np.errstate(over="ignore"):
         mixed = (keys + 1) * np.int64(_signed(_MULTIPLIERS[0]))
-        displacements, slots = _displace(mixed & np.int64(_LOW_BITS), _scaled(mixed, num_buckets), num_buckets, size)
-    return PerfectHash(narrowed(displacements), size), slots
+        for _ in range(_MOST_SIZES):
+            found = _displace(mixed & np.int64(_LOW_BITS), _scaled(mixed, num_buckets), num_buckets, size)
+            if found is not None:
+                return PerfectHash(narrowed(found[0]), size), found[1]
+            size += size // 4  # few keys, one a multiple of another, may not find two free slots at once
+    raise ValueError("keys can't be told apart by their hashes: choose other `_MULTIPLIERS`")
 
 
-def _displace(low: np.ndarray, bucket: np.ndarray, num_buckets: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _displace(low: np.ndarray, bucket: np.ndarray, num_buckets: int, size: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Find displacements, for all buckets of one size at a time, the fullest first.
 
     Returns:
-        The displacement of each bucket, and the slot of each key.
+        The displacement of each bucket, and the slot of each key; None if there are none within `_MOST_TRIALS`.
     """
     order = np.argsort(bucket, kind="stable")
     counts = np.bincount(bucket, minlength=num_buckets)
@@ -219,5 +224,5 @@ def _displace(low: np.ndarray, bucket: np.ndarray, num_buckets: int, size: int) 
             pending = pending[~fits]
             trial += 1
             if trial > _MOST_TRIALS:
-                raise ValueError("keys can't be told apart by their hashes: choose other `_MULTIPLIERS`")
+                return None
     return displacements, slots
