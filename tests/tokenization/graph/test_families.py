@@ -23,19 +23,15 @@ VOCABULARIES = (
 )
 # In the quick tests one of each kind; the others differ from these in templates and names of special tokens.
 SENTENCEPIECE = (
-    "CamembertTokenizerFast",
     "DebertaV2TokenizerFast",
-    "LlamaTokenizerFast",
-    "PegasusTokenizerFast",
     *(
         pytest.param(f"{name}TokenizerFast", marks=pytest.mark.slow)
-        for name in ("BigBird", "MBart50", "MBart", "RemBert", "XGLM", "XLMRoberta")
+        for name in ("BigBird", "Camembert", "Llama", "MBart50", "MBart", "Pegasus", "RemBert", "XGLM", "XLMRoberta")
     ),
 )
 BYTES = (
-    "BartTokenizerFast",
     "CLIPTokenizerFast",
-    *(pytest.param(f"{name}TokenizerFast", marks=pytest.mark.slow) for name in ("Deberta", "Longformer")),
+    *(pytest.param(f"{name}TokenizerFast", marks=pytest.mark.slow) for name in ("Bart", "Deberta", "Longformer")),
 )
 
 

@@ -31,6 +31,12 @@ class GraphTokenizer(tf.Module):
     >>> encoded = tokenizer(["New Yorker"])
     >>> encoded["input_ids"].to_list(), encoded["offsets"].to_list()
     ([[1, 2, 3]], [[[0, 3], [4, 8], [8, 10]]])
+
+    Attributes:
+        hf: the tokenizer that was compiled.
+        padding_side: where `pad` fills up rows, `right` or `left`.
+        truncation_side: where windows begin to be cut, `right` or `left`.
+        pad_values: what `pad` fills each column up with.
     """
 
     def __init__(self, tokenizer: Any, *, target: bool = False) -> None:
@@ -44,7 +50,7 @@ class GraphTokenizer(tf.Module):
             UnsupportedTokenizerError: if a component or setting of it can't be reproduced exactly; it names which.
         """
         super().__init__(name="graph_tokenizer")
-        self._tokenizer = tokenizer
+        self.hf = tokenizer
         self.padding_side: str = getattr(tokenizer, "padding_side", "right")
         self.truncation_side: str = getattr(tokenizer, "truncation_side", "right")
         self.pad_values = {
@@ -146,7 +152,7 @@ class GraphTokenizer(tf.Module):
     @cached_property
     def _decoding(self) -> Decoding:
         with tf.init_scope():
-            return to_tensors(_compile_decoder(self._tokenizer))
+            return to_tensors(_compile_decoder(self.hf))
 
     def pad(self, encoded: dict[str, tf.Tensor], length: int | None = None) -> dict[str, tf.Tensor]:
         """Fill up rows to matrices, on the tokenizer's padding side.
