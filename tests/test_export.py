@@ -82,10 +82,10 @@ def test_the_signatures(exported):
 
 
 def test_every_output_has_the_batch_as_its_first_dimension(exported):
-    found = ask(exported, ["", *TEXTS])
+    found = ask(exported, text=["", *TEXTS])
     assert {len(value) for value in found.values()} == {len(TEXTS) + 1}
     assert found["entity_text"][0].tolist() == [b""] * found["entity_text"].shape[1]
-    assert ask(exported, [""])["entity_label"].shape == (1, 0)
+    assert ask(exported, text=[""])["entity_label"].shape == (1, 0)
 
 
 def test_only_core_ops(exported):
@@ -113,7 +113,7 @@ def test_a_saved_model_that_answers_otherwise_is_removed(tagger, tmp_path, monke
 
 
 def test_differences_are_told(tagger, exported):
-    served = ask(exported, TEXTS)
+    served = ask(exported, text=TEXTS)
     assert tagger.compare_answers(TEXTS, served) == []
     served["entity_score"] = served["entity_score"] - 2e-5
     served["entity_start"] = served["entity_start"].copy()
@@ -147,7 +147,7 @@ def test_other_families_answer_from_strings_as_predict_does(name, tmp_path):
     texts = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris  我 <mask> Bob", "don't stop, we'll"]
     assert any(task.predict(texts))
     task.export(tmp_path / "1", samples=texts)
-    assert task.compare_answers(texts, ask(tmp_path / "1", texts)) == []
+    assert task.compare_answers(texts, ask(tmp_path / "1", text=texts)) == []
 
 
 def test_a_tokenizer_that_differs_is_not_exported(tagger, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import json
 
-from tfnlp.outputs import Entities, Entity, Predictions, Report, Scores
+from tfnlp.outputs import Entities, Entity, Predictions
+from tfnlp.reports import Report, Scores
 
 ADA = Entity("PER", 0, 3, "Ada", 0.9)
 PARIS = Entity("LOC", 7, 12, "Paris", 0.8)

@@ -201,12 +201,13 @@ def _show_report(report: Any, name: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=name, caption=f"accuracy {report.accuracy:.4f} over {report.num_records} records")
-    for column in ("", "precision", "recall", "f1", "support"):
-        table.add_column(column, justify="right" if column else "left")
+    table = Table(title=name, caption=report.caption)
+    for i, column in enumerate(report.header):
+        table.add_column(column, justify="right" if i else "left")
     rows = report.rows()
     for i, row in enumerate(rows):
-        table.add_row(*row, end_section=i == len(rows) - 3)
+        averages_follow = i + 1 < len(rows) and rows[i + 1][0].endswith(" avg") and not row[0].endswith(" avg")
+        table.add_row(*row, end_section=averages_follow)
     Console(markup=False, highlight=False).print(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +32,29 @@ class _Servable(tf.Module):
         self.weights = list(variables)
 
 
-def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
+def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
     """Write a SavedModel, load it again, and compare its answers with `predict`.
 
-    Signatures: `serving_default` takes `text`, string of shape `(batch,)`, and gives the task's answers; `logits`
-    takes `input_ids`, `attention_mask` (and `token_type_ids`), int32 of shape `(batch, length)`, and gives `logits`.
+    Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
+    answers; `logits` takes `input_ids`, `attention_mask` (and `token_type_ids`), int32 of shape `(batch, length)`, and
+    gives the network's outputs.
     Only core TensorFlow ops are used.
 
     Args:
         task: a trained task.
         directory: where to write; for TensorFlow Serving its name is the version number, as in `models/ner/1`.
-        samples: texts of your own to compare, beside a few that are built in.
+        samples: inputs of your own to compare, as `predict` takes them, beside a few that are built in.
 
     Raises:
         ExportError: if an answer, or the tokens of a text, differ; nothing is left in the directory then.
         UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
     """
-    texts = [*samples, *_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
-    _check_tokenizer(task, texts)
+    texts = [*_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
+    inputs = [*samples, *task.sample_inputs(texts)]
+    _check_tokenizer(task, [*texts, *_strings(task.to_serving_inputs(inputs))])
     with written_whole(directory, marker="saved_model.pb") as target:
         write_saved_model(task, target)
-        differences = task.compare_answers(texts, ask(target, texts))
+        differences = task.compare_answers(inputs, ask(target, **task.to_serving_inputs(inputs)))
         if differences:
             raise ExportError(
                 f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
@@ -75,10 +77,7 @@ def write_saved_model(task: TaskModel, directory: str | Path) -> None:
     """Write the SavedModel, uncompared."""
     servable = _Servable(task.model.variables)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
-    def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return task.serving_outputs(text)
-
+    serve = tf.function(task.serving_outputs, autograph=False).get_concrete_function(**task.serving_inputs)
     names = task.tokenizer.input_names
     specs = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
     logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(**specs)
@@ -86,8 +85,17 @@ def write_saved_model(task: TaskModel, directory: str | Path) -> None:
     tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits})
 
 
-def ask(directory: str | Path, texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Load a SavedModel and return its answers for texts."""
+def ask(directory: str | Path, **inputs: Any) -> dict[str, np.ndarray]:
+    """Load a SavedModel and return its answers for inputs, by the names of its signature."""
     loaded: Any = tf.saved_model.load(str(directory))
-    found = loaded.signatures[SIGNATURE](text=tf.constant(list(texts), tf.string))
-    return {name: value.numpy() for name, value in found.items()}
+    tensors = {name: tf.constant(values, tf.string) for name, values in inputs.items()}
+    return {name: value.numpy() for name, value in loaded.signatures[SIGNATURE](**tensors).items()}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield all strings in dicts and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)

@@ -1,13 +1,14 @@
-"""What `predict` and `evaluate` answer with: small immutable objects that compare, print and display well."""
+"""What `predict` answers with: small immutable objects that compare, print and display well."""
 
 from __future__ import annotations
 
 import html
-import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, overload
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,19 @@ class Entities(Sequence[Entity]):
         return f'<div style="line-height: 2; white-space: pre-wrap">{"".join(pieces)}</div>'
 
 
-class Predictions(Sequence[Entities]):
+class Predictions(Sequence[T]):
     """The answers for several texts, in their order. Equals a list of the same answers."""
 
     __slots__ = ("_answers",)
 
-    def __init__(self, answers: Iterable[Entities]) -> None:
+    def __init__(self, answers: Iterable[T]) -> None:
         self._answers = tuple(answers)
 
     @overload
-    def __getitem__(self, index: int) -> Entities: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Entities, ...]: ...
-    def __getitem__(self, index: int | slice) -> Entities | tuple[Entities, ...]:
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         return self._answers[index]
 
     def __len__(self) -> int:
@@ -110,70 +111,10 @@ class Predictions(Sequence[Entities]):
         return repr(list(self._answers))
 
     def _repr_html_(self) -> str:
-        return "\n".join(answer._repr_html_() for answer in self._answers)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Precision, recall and F1 of one label, each in [0, 1], and how often the label occurs in the gold data."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """An evaluation: scores of each label and their averages.
-
-    Attributes:
-        labels: the scores of each entity type, or of each label where labels are not tags of entities.
-        micro: over all entities together; for single-word labels its F1 is the accuracy.
-        macro: the plain mean over `labels`.
-        accuracy: the share of words whose label is right, in [0, 1].
-        num_records: how many records were evaluated.
-        loss: the mean cross entropy of a labelled token, in nats.
-    """
-
-    labels: Mapping[str, Scores]
-    micro: Scores
-    macro: Scores
-    accuracy: float
-    num_records: int
-    loss: float | None = None
-
-    @property
-    def f1(self) -> float:
-        """The micro-averaged F1."""
-        return self.micro.f1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data, ready for JSON."""
-        return asdict(self)
-
-    def to_json(self) -> str:
-        """Return the report as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
-        """Return the table's rows, `(label, precision, recall, f1, support)`, averages last."""
-        named = [*self.labels.items(), ("micro avg", self.micro), ("macro avg", self.macro)]
-        return [(name, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", str(s.support)) for name, s in named]
-
-    def __str__(self) -> str:
-        header = ("", "precision", "recall", "f1", "support")
-        table = [header, *self.rows()]
-        width = max(len(row[0]) for row in table)
-        lines = [f"{row[0]:<{width}}" + "".join(f"{cell:>11}" for cell in row[1:]) for row in table]
-        return "\n".join([*lines, f"accuracy {self.accuracy:.4f} over {self.num_records} records"])
-
-    def _repr_html_(self) -> str:
-        header = "".join(f"<th>{name}</th>" for name in ("", "precision", "recall", "f1", "support"))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
+        return "\n".join(
+            answer._repr_html_() if hasattr(answer, "_repr_html_") else f"<pre>{html.escape(repr(answer))}</pre>"
+            for answer in self._answers
         )
-        return f"<table><tr>{header}</tr>{body}</table><p>accuracy {self.accuracy:.4f}</p>"
 
 
 def _highlight(entity: Entity) -> str:

@@ -63,7 +63,7 @@ def test_saved_and_loaded_it_answers_alike_to_the_bit(case, trained, tmp_path):
 def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp_path):
     task, _ = trained
     task.export(tmp_path / "1", samples=case.texts)
-    assert task.compare_answers(case.texts, ask(tmp_path / "1", case.texts)) == []
+    assert task.compare_answers(case.texts, ask(tmp_path / "1", **task.to_serving_inputs(case.texts))) == []
 
 
 def test_the_model_is_plain_keras(trained):

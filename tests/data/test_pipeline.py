@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tfnlp.data.pipeline import (
     RowChunk,
     RowSource,
+    Target,
     bucket_lengths,
     build_dataset,
     count_rows,
@@ -15,6 +16,7 @@ from tfnlp.data.pipeline import (
 )
 
 NAMES = ["input_ids", "attention_mask"]
+TARGETS = {"logits": Target(per_token=True)}
 
 
 def rows_of(lengths, is_stream=False):
@@ -23,14 +25,14 @@ def rows_of(lengths, is_stream=False):
             part = lengths[start : start + 4]
             splits = np.cumsum([0, *part])
             ids = np.repeat(np.arange(start, start + len(part)), part).astype(np.int32) + 10
-            yield RowChunk({"input_ids": ids, "attention_mask": ids * 0 + 1, "labels": ids * 0}, splits)
+            yield RowChunk({"input_ids": ids, "attention_mask": ids * 0 + 1}, splits, {"logits": ids * 0})
 
     return RowSource(read, is_stream)
 
 
 def batches_of(lengths, **options):
     options = {"batch_size": 3, "max_length": 40, "pad_id": 5, "shuffle": False, "seed": 0} | options
-    return list(build_dataset(rows_of(lengths), NAMES, **options))
+    return list(build_dataset(rows_of(lengths), NAMES, TARGETS, **options))
 
 
 @pytest.mark.parametrize("max_length", [1, 8, 9, 64, 512, 513, 700, 4096])
@@ -72,7 +74,7 @@ def test_the_seed_decides_the_order_and_epochs_differ():
 
     def epochs(seed):
         rows = rows_of(lengths)
-        dataset = build_dataset(rows, NAMES, batch_size=4, max_length=40, pad_id=0, shuffle=True, seed=seed)
+        dataset = build_dataset(rows, NAMES, TARGETS, batch_size=4, max_length=40, pad_id=0, shuffle=True, seed=seed)
         return [[f["input_ids"].numpy()[:, 0].tolist() for f, _ in dataset] for _ in range(2)]
 
     first = epochs(1)

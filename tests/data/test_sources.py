@@ -1,14 +1,15 @@
 import pytest
 
-from tfnlp.data.sources import as_source, check_texts, checked, texts_of
+from tfnlp.data.sources import as_source
+from tfnlp.data.token_records import LAYOUT, check_texts, checked_tokens, texts_of
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import Span
 
 RECORD = {"words": ["Ada", "in"], "labels": ["B-PER", "O"]}
 
 
-def read(data, labelled=True):
-    return list(checked(as_source(data), labelled=labelled))
+def read(data):
+    return list(checked_tokens(as_source(data, LAYOUT)))
 
 
 def test_lists_of_dicts():
@@ -56,10 +57,10 @@ def test_a_source_can_be_read_again():
         def __iter__(self):
             return iter([RECORD])
 
-    source = as_source(Twice())
+    source = as_source(Twice(), LAYOUT)
     assert list(source) == list(source) == [RECORD]
     assert source.is_stream
-    assert as_source(source) is source
+    assert as_source(source, LAYOUT) is source
 
 
 @pytest.mark.parametrize(
@@ -71,8 +72,8 @@ def test_a_source_can_be_read_again():
         ({"words": ["a"], "labels": [1]}, "`labels` must be a list of label names; found [1]."),
         ({"words": [], "labels": []}, "the text is empty."),
         ({"words": [" ", ""], "labels": ["O", "O"]}, "the text is empty."),
-        ({"text": "", "spans": []}, "the text is empty."),
-        ({"text": " \n ", "spans": []}, "the text is empty."),
+        ({"text": "", "spans": []}, "`text` is empty."),
+        ({"text": " \n ", "spans": []}, "`text` is empty."),
         ({"text": "Ada"}, "`spans` are missing."),
         ({"text": 3, "spans": []}, "`text` must be a string; found 3."),
         (
@@ -111,11 +112,11 @@ def test_what_is_no_source():
     with pytest.raises(
         ArgumentError, match=r"^can't read records from int: pass a file, a list of dicts, or a dataset\.$"
     ):
-        as_source(3)
+        as_source(3, LAYOUT)
     with pytest.raises(ArgumentError, match=r"^an iterator can be read only once"):
-        as_source(iter([RECORD]))
+        as_source(iter([RECORD]), LAYOUT)
     with pytest.raises(DataError, match=r"^a record must be a dict"):
-        read([("a", "O")])
+        read(["a"])
 
 
 def test_texts():

@@ -91,7 +91,7 @@ def test_labels_come_from_data_where_nobody_named_them(checkpoints, tmp_path, ca
     assert task.labels.names == tuple(LABELS)
     assert "labels of the records: O, B-LOC, I-LOC, B-PER, I-PER" in caplog.text
     task = TokenClassifier.from_pretrained(directory)
-    task.learn_labels(tfnlp.data.sources.as_source(SPANS))
+    task.learn(task.source(SPANS))
     assert task.labels.names == tuple(LABELS)
 
 
@@ -344,7 +344,7 @@ def test_pytorch_loads_what_is_saved(checkpoints, tmp_path, name):
             "['O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER'].",
         ),
         ([{"words": ["a", "b"], "labels": ["O"]}], DataError, "the records: record 1: 2 words but 1 labels."),
-        ([{"text": "", "spans": []}], DataError, "the records: record 1: the text is empty."),
+        ([{"text": "", "spans": []}], DataError, "the records: record 1: `text` is empty."),
         (
             [{"text": "Ada", "spans": [(0, 4, "PER")]}],
             DataError,
@@ -404,7 +404,7 @@ def test_mixed_precision_answers_in_float32(tmp_path):
     try:
         task = build_learner("bert", tmp_path, labels=LABELS)
         assert task.model.output["logits"].dtype == tf.float32
-        assert task.serving_outputs(tf.constant(["Ada"]))["entity_score"].dtype == tf.float32
+        assert task.serving_outputs(text=tf.constant(["Ada"]))["entity_score"].dtype == tf.float32
     finally:
         keras.mixed_precision.set_global_policy("float32")
 

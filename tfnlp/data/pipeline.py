@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -21,11 +21,38 @@ _STEPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 3
 
 
 @dataclass(frozen=True)
+class Target:
+    """What an output of the network is to learn from each row.
+
+    Attributes:
+        per_token: a label id for each token, -100 where there is none; else the same for the whole row.
+        dtype: `int32` or `float32`.
+        shape: of a row's target, where it is not per token.
+    """
+
+    per_token: bool = False
+    dtype: str = "int32"
+    shape: tuple[int, ...] = ()
+
+    @property
+    def padding(self) -> int | float:
+        """What fills up a short row."""
+        return IGNORE_ID if self.dtype == "int32" else 0.0
+
+
+@dataclass(frozen=True)
 class RowChunk:
-    """Some rows, flat: columns by name, each of shape `(tokens,)`, int32, and where each row begins."""
+    """Some rows, flat.
+
+    Attributes:
+        columns: the network's inputs by name, each of shape `(tokens,)`, int32.
+        splits: where each row begins, and the end of the last. Shape `(rows + 1,)`.
+        targets: what each output of the network is to learn, of shape `(tokens,)` or `(rows, ...)`.
+    """
 
     columns: dict[str, np.ndarray]
     splits: np.ndarray
+    targets: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,6 +106,7 @@ def num_batches(counts: np.ndarray, batch_size: int) -> int:
 def build_dataset(
     rows: RowSource,
     names: Sequence[str],
+    targets: Mapping[str, Target],
     *,
     batch_size: int,
     max_length: int,
@@ -90,46 +118,68 @@ def build_dataset(
     """Build the dataset that `keras.Model.fit` reads.
 
     Args:
-        rows: with the columns `names` and `labels`.
+        rows: with the columns `names`, and `targets`.
         names: the network's inputs.
+        targets: what each output of the network is to learn.
         batch_size: rows in a batch.
         max_length: the longest row.
-        pad_id: fills `input_ids`; the other inputs are filled with 0, labels with -100.
+        pad_id: fills `input_ids`; the other inputs are filled with 0, labels of tokens with -100.
         shuffle: draw the rows in another order in every epoch.
         seed: of that order.
         num_rows: how many rows there are, if known: as many are shuffled together.
 
     Returns:
-        Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and `{"logits": labels}`.
+        Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets, of shape
+        `(batch, length)` or `(batch, ...)`.
     """
-    columns = [*names, "labels"]
-    signature = {name: tf.RaggedTensorSpec([None, None], tf.int32, 1) for name in columns}
+    per_token = [name for name, target in targets.items() if target.per_token]
+    ragged = tf.RaggedTensorSpec([None, None], tf.int32, 1)
+    specs = {
+        name: ragged if target.per_token else tf.TensorSpec([None, *target.shape], target.dtype)
+        for name, target in targets.items()
+    }
 
-    def generate() -> Iterator[dict[str, tf.RaggedTensor]]:
+    def generate() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         for chunk in rows:
-            yield {
-                name: tf.RaggedTensor.from_row_splits(chunk.columns[name], chunk.splits, validate=False)
-                for name in columns
-            }
+            yield (
+                {name: _ragged(chunk.columns[name], chunk.splits) for name in names},
+                {
+                    name: _ragged(chunk.targets[name], chunk.splits) if name in per_token else chunk.targets[name]
+                    for name in targets
+                },
+            )
 
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).unbatch()
-    dataset = dataset.map(lambda row: {name: tf.identity(row[name]) for name in columns})  # a row is no longer ragged
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=(dict.fromkeys(names, ragged), specs))
+    dataset = dataset.unbatch().map(_of_one_row)
     if shuffle:
         dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_rows or _SHUFFLE_ROWS, seed=seed)
     lengths = bucket_lengths(max_length)
-    padding = {name: IGNORE_ID if name == "labels" else pad_id if name == "input_ids" else 0 for name in columns}
     dataset = dataset.bucket_by_sequence_length(
-        lambda row: tf.size(row["input_ids"]),
+        lambda features, _: tf.size(features["input_ids"]),
         bucket_boundaries=[length + 1 for length in lengths],
         bucket_batch_sizes=[batch_size] * (len(lengths) + 1),
-        padded_shapes={name: [None] for name in columns},
-        padding_values={name: tf.constant(value, tf.int32) for name, value in padding.items()},
+        padded_shapes=(
+            {name: [None] for name in names},
+            {name: [None] if target.per_token else list(target.shape) for name, target in targets.items()},
+        ),
+        padding_values=(
+            {name: tf.constant(pad_id if name == "input_ids" else 0, tf.int32) for name in names},
+            {name: tf.constant(target.padding, target.dtype) for name, target in targets.items()},
+        ),
         pad_to_bucket_boundary=True,
     )
     if shuffle:  # full batches of common lengths come first, and the rest of each bucket at the end of the epoch
         dataset = dataset.shuffle(64, seed=seed)
-    dataset = dataset.map(lambda batch: ({name: batch[name] for name in names}, {"logits": batch["labels"]}))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _ragged(values: np.ndarray, splits: np.ndarray) -> tf.RaggedTensor:
+    return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+
+
+def _of_one_row(features: dict[str, Any], targets: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A row taken out of ragged rows is a vector, which `tf.data` does not know by itself."""
+    return tf.nest.map_structure(tf.identity, (features, targets))
 
 
 def token_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:

@@ -103,7 +103,7 @@ def run(
         saved_model = folder / "serving" / "1"
         ner.export(saved_model, samples=_SENTENCES)
         say(f"5. Exported to {saved_model}: strings in, entities out. Loaded again and asked:")
-        answer = ask(saved_model, [_SENTENCES[0]])
+        answer = ask(saved_model, text=[_SENTENCES[0]])
         for name in ("entity_label", "entity_text", "entity_start", "entity_end", "entity_score"):
             say(f"   {name}: {[v.decode() if isinstance(v, bytes) else round(v, 3) for v in answer[name][0].tolist()]}")
     say(_NEXT_STEPS)

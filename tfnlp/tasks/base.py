@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
 from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, position_limit
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data import pipeline
-from tfnlp.data.pipeline import RowChunk, RowSource
-from tfnlp.data.sources import Source, as_source
+from tfnlp.data.pipeline import RowChunk, RowSource, Target
+from tfnlp.data.sources import Layout, Source, as_source
 from tfnlp.errors import ArgumentError, LabelError
-from tfnlp.labels import LabelMap
-from tfnlp.outputs import Report
+from tfnlp.outputs import Predictions
+from tfnlp.reports import Table
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
 
 Self = TypeVar("Self", bound="TaskModel")
+T = TypeVar("T")
+
+_PROGRESS_AFTER = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class TaskModel(abc.ABC):
 
     auto_class: ClassVar[str]
     settings_class: ClassVar[type[Settings]]
+    layout: ClassVar[Layout]  # of its records
+    output_names: ClassVar[tuple[str, ...]] = ("logits",)  # of the head's outputs that the task reads
 
     def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
         """Make the task; `from_pretrained`, `from_config` and `tfnlp.load` are the ways to call this.
@@ -68,43 +74,61 @@ class TaskModel(abc.ABC):
         self._source = source
         self._seed = 0
         self._fresh_head = False
-        self._named = False
         self._location: dict[str, Any] = {}
 
     # What a task defines
 
     @property
     @abc.abstractmethod
-    def labels(self) -> LabelMap | None:
-        """The labels, or None while they are unknown."""
-
-    @abc.abstractmethod
-    def learn_labels(self, records: Source) -> None:
-        """Take the labels from training data."""
+    def targets(self) -> dict[str, Target]:
+        """What each output of the network learns."""
 
     @abc.abstractmethod
     def encode(self, records: Source) -> Iterator[RowChunk]:
-        """Yield labelled rows: the network's inputs, and `labels`."""
+        """Yield labelled rows: the network's inputs and its targets."""
 
     @abc.abstractmethod
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the loss of each output of the network."""
 
     @abc.abstractmethod
-    def evaluate(self, records: Any) -> Report:
+    def evaluate(self, records: Any) -> Table:
         """Compare the answers for records with their labels."""
 
     @abc.abstractmethod
-    def predict(self, texts: Any) -> Any:
-        """Answer for texts."""
+    def predict(self, inputs: Any) -> Any:
+        """Answer for inputs: texts, or whatever the task asks for."""
 
     @abc.abstractmethod
-    def serving_outputs(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answer in the graph: strings of shape `(batch,)` to the exported signature's tensors."""
+    def serving_outputs(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answer in the graph: the exported signature's inputs to its outputs."""
 
     @abc.abstractmethod
-    def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
+
+    # What a task may define
+
+    def learn(self, records: Source) -> None:  # noqa: B027 -- a hook: most tasks have nothing to learn so
+        """Take what the task must know before it is trained from training data: its labels, if it has any."""
+
+    @property
+    def unknown(self) -> str | None:
+        """Why the network can't be built yet, and what to do; None: it can."""
+        return None
+
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """The inputs of the exported signature."""
+        return {"text": tf.TensorSpec([None], tf.string, name="text")}
+
+    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return inputs as `predict` takes them by the names of the exported signature's."""
+        return {"text": list(inputs)}
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Make of texts the inputs with which an exported model is compared."""
+        return list(texts)
 
     @property
     def is_trained(self) -> bool:
@@ -139,7 +163,7 @@ class TaskModel(abc.ABC):
             saved.pop("stride", None)  # it was chosen for the saved length
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
         task._seed, task._location = seed, hub
-        if task.labels is not None:
+        if task.unknown is None:
             _ = task.head  # a damaged checkpoint shows now
         return task
 
@@ -162,39 +186,17 @@ class TaskModel(abc.ABC):
         if not 0 < max_length <= limit:
             raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
         options.setdefault("stride", max_length // 4)
-        labels = options.pop("labels", None)
         task = cls(source, config, tokenizer, cls.settings_class(max_length=max_length, **options))
         tokenizer.check_window(max_length, task.settings.stride)
-        if labels is not None:
-            task.set_labels(labels)
         return task
-
-    def set_labels(self, names: Sequence[str]) -> None:
-        """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
-
-        Raises:
-            LabelError: if the network is already built with others.
-        """
-        labels, own = LabelMap(tuple(names)), self.labels
-        if own is not None and set(own.names) == set(labels.names):
-            return  # the checkpoint's order stays: its weights are in that order
-        if "head" in self.__dict__:
-            raise LabelError(f"the network is already built for the labels {list(own.names) if own else None}.")
-        self._fresh_head = not self.is_trained or own is not None
-        self._named = True
-        self.config.id2label = dict(enumerate(labels.names))
-        self.config.label2id = dict(labels.ids)
 
     # The network
 
     @cached_property
     def head(self) -> Any:
         """The Hugging Face TensorFlow head."""
-        if self.labels is None:
-            raise LabelError(
-                "the labels are not known yet. Pass `labels=[...]` to `from_pretrained`, or call `fit`, which takes "
-                "them from the training data."
-            )
+        if self.unknown is not None:
+            raise LabelError(self.unknown)
         if self._source is None:
             head = AutoHead(self.auto_class).from_config(self.config)
             head.build_in_name_scope()
@@ -208,13 +210,16 @@ class TaskModel(abc.ABC):
         """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
         names = self.tokenizer.input_names
         inputs = {name: keras.Input([None], dtype=tf.int32, name=name) for name in names}
-        outputs = self.head(inputs)
-        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(outputs.logits)  # also if mixed
-        return keras.Model(inputs, {"logits": logits}, name=type(self).__name__.lower())
+        found = self.head(inputs)
+        outputs = {
+            name: keras.layers.Activation("linear", dtype="float32", name=name)(getattr(found, name))  # also if mixed
+            for name in self.output_names
+        }
+        return keras.Model(inputs, outputs, name=type(self).__name__.lower())
 
     @cached_property
     def forward(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """The network as one graph for batches of every size: features in, `{"logits": ...}` out."""
+        """The network as one graph for batches of every size: features in, a dict of outputs out."""
         names = self.tokenizer.input_names
         signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
         model = self.model
@@ -227,9 +232,13 @@ class TaskModel(abc.ABC):
 
     # Training
 
+    def source(self, records: Any) -> Source:
+        """Return records that can be read again and again, whatever holds them."""
+        return as_source(records, self.layout)
+
     def rows(self, records: Any) -> RowSource:
         """Return labelled rows that can be read again and again."""
-        source = as_source(records)
+        source = self.source(records)
         return RowSource(lambda: self.encode(source), source.is_stream)
 
     def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
@@ -242,7 +251,8 @@ class TaskModel(abc.ABC):
             seed: of that order.
 
         Returns:
-            Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and labels, `{"logits": labels}`.
+            Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of
+            targets by the network's outputs.
         """
         return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
@@ -250,6 +260,7 @@ class TaskModel(abc.ABC):
         return pipeline.build_dataset(
             rows,
             self.tokenizer.input_names,
+            self.targets,
             max_length=self.settings.max_length,
             pad_id=self.tokenizer.pad_id,
             num_rows=num_rows,
@@ -272,8 +283,8 @@ class TaskModel(abc.ABC):
 
         Args:
             records: a file, a list of records, a table or a dataset.
-            validation_data: the same, evaluated after every epoch: `val_f1` and its kin are in the logs.
-            callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch `val_f1`.
+            validation_data: the same, evaluated after every epoch: the report's numbers are in the logs, as `val_f1`.
+            callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers.
             verbose: as in `keras.Model.fit`.
             recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
 
@@ -286,9 +297,8 @@ class TaskModel(abc.ABC):
         """
         plan = Recipe(**recipe)
         check_callbacks(callbacks)
-        source = as_source(records)
-        if self.labels is None:
-            self.learn_labels(source)
+        source = self.source(records)
+        self.learn(source)
         keras.utils.set_random_seed(plan.seed)
         rows = self.rows(source)
         counts = pipeline.count_rows(rows, self.settings.max_length)
@@ -299,11 +309,20 @@ class TaskModel(abc.ABC):
         self.model.compile(optimizer=optimizer, loss=self.loss(plan))
         create_training_variables(self.model)
         if validation_data is not None:
-            validation = as_source(validation_data)
+            validation = self.source(validation_data)
             for _ in self.encode(validation):  # what is wrong with it shows now, and not after an epoch
                 pass
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+
+    # Prediction
+
+    def _answered(self, inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]]) -> Any:
+        """Answer for many inputs: at once for a list, with progress; one after the other for any other iterable."""
+        if not isinstance(inputs, (list, tuple)):
+            return answers(inputs)
+        progress = tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=_PROGRESS_AFTER)
+        return Predictions(progress)
 
     # Files
 
@@ -322,8 +341,12 @@ class TaskModel(abc.ABC):
             save_safetensors(self.head, target / SAFETENSORS)
             write_settings(target, type(self).__name__, asdict(self.settings))
 
-    def export(self, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
+    def export(self, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
         """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
+
+        Args:
+            directory: where to write.
+            samples: inputs of your own, as `predict` takes them, to compare the two with.
 
         Raises:
             ExportError: if an answer differs; nothing is left in the directory then.
@@ -335,6 +358,10 @@ class TaskModel(abc.ABC):
         export_saved_model(self, directory, samples=samples)
 
     def __repr__(self) -> str:
-        labels = "labels not known yet" if self.labels is None else f"{len(self.labels)} labels"
         settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())
-        return f"{type(self).__name__}({self.config.model_type}, {labels}, {settings})"
+        return f"{type(self).__name__}({self.config.model_type}, {self._learned}{settings})"
+
+    @property
+    def _learned(self) -> str:
+        """What `repr` tells of what was learned, with a comma after it."""
+        return ""

@@ -16,43 +16,44 @@ TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/spee
 SERVED_TOKENS = 32768  # in one pass of a SavedModel, padding included
 
 
-def row_logits(
+def row_outputs(
     forward: Callable[..., dict[str, tf.Tensor]], tokenizer: Tokenizer, encoded: Encoded
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Run a network over rows, in batches of like length.
 
     Args:
-        forward: features in, `{"logits": ...}` out.
+        forward: features in, a dict of outputs out.
         tokenizer: that made the rows.
         encoded: the rows.
 
     Yields:
-        Indices of rows, shape `(batch,)`, and their logits, of shape `(batch, length, ...)`, float32.
+        Indices of rows, shape `(batch,)`, and the network's outputs for them, of shape `(batch, ...)`, float32.
     """
     chunk = RowChunk(encoded.features(tokenizer.input_names), encoded.splits)
     for rows in token_batches(encoded.lengths, TOKENS_PER_BATCH):
         features = padded(chunk, rows, {"input_ids": tokenizer.pad_id})
-        yield rows, forward(features)["logits"].numpy()
+        yield rows, {name: values.numpy() for name, values in forward(features).items()}
 
 
-def logits_in_steps(forward: Any, features: dict[str, tf.Tensor]) -> tf.Tensor:
+def outputs_in_steps(forward: Any, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Run a network in the graph, over so many rows at a time that a very long text does not exhaust memory.
 
     Args:
-        forward: a TensorFlow function with one input signature: features in, `{"logits": ...}` out.
+        forward: a TensorFlow function with one input signature: features in, a dict of outputs out.
         features: int32 tensors of shape `(rows, length)`, with at least one row.
 
     Returns:
-        Shape `(rows, length, ...)`, float32.
+        The network's outputs, of shape `(rows, ...)`, float32.
     """
-    shape = tf.shape(features["input_ids"])
-    step = tf.maximum(1, SERVED_TOKENS // tf.maximum(shape[1], 1))
-    num_steps = (shape[0] + step - 1) // step
+    shapes = forward.get_concrete_function().output_shapes
+    size = tf.shape(features["input_ids"])
+    step = tf.maximum(1, SERVED_TOKENS // tf.maximum(size[1], 1))
+    num_steps = (size[0] + step - 1) // step
 
-    def run(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        rows = {name: values[i * step : (i + 1) * step] for name, values in features.items()}
-        return i + 1, found.write(i, forward(rows)["logits"])
+    def run(i: tf.Tensor, found: dict[str, tf.TensorArray]) -> tuple[tf.Tensor, dict[str, tf.TensorArray]]:
+        outputs = forward({name: values[i * step : (i + 1) * step] for name, values in features.items()})
+        return i + 1, {name: array.write(i, outputs[name]) for name, array in found.items()}
 
-    found = tf.TensorArray(tf.float32, num_steps, infer_shape=False)
-    _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, found), parallel_iterations=1)
-    return tf.ensure_shape(found.concat(), forward.get_concrete_function().output_shapes["logits"])
+    arrays = {name: tf.TensorArray(tf.float32, num_steps, infer_shape=False) for name in shapes}
+    _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, arrays), parallel_iterations=1)
+    return {name: tf.ensure_shape(array.concat(), shapes[name]) for name, array in found.items()}

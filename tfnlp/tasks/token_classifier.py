@@ -10,18 +10,20 @@ from itertools import groupby
 from typing import Any, ClassVar, final
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, chunked
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
 from tfnlp.data.readers import Record
-from tfnlp.data.sources import Source, as_source, check_texts, checked, texts_of
+from tfnlp.data.sources import Source
+from tfnlp.data.token_records import LAYOUT, check_texts, checked_tokens, texts_of
 from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import IGNORE_ID, LabelMap, Span
-from tfnlp.outputs import Entities, Entity, Predictions, Report
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.outputs import Entities, Entity
+from tfnlp.reports import Report
+from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
-from tfnlp.tasks.network import logits_in_steps, row_logits
+from tfnlp.tasks.labelled import LabelledTask
+from tfnlp.tasks.network import outputs_in_steps, row_outputs
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -31,7 +33,6 @@ from tfnlp.training.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 _PREDICTED_TOGETHER = 2048  # texts sorted by length together: enough for full batches, little to hold
-_PROGRESS_AFTER = 5.0  # seconds
 
 
 _Decode = tuple[Callable[..., tuple[tf.Tensor, ...]], tuple[str, ...]]  # the graph, and what its labels index
@@ -64,7 +65,7 @@ class _Labelled:
 
 
 @final
-class TokenClassifier(TaskModel):
+class TokenClassifier(LabelledTask):
     """Labels the words of texts.
 
     Example:
@@ -75,49 +76,40 @@ class TokenClassifier(TaskModel):
 
     auto_class: ClassVar[str] = "TFAutoModelForTokenClassification"
     settings_class: ClassVar[type[Settings]] = TokenClassifierSettings
+    layout = LAYOUT
     settings: TokenClassifierSettings
-
-    @property
-    def labels(self) -> LabelMap | None:
-        """The labels in the order of their ids, or None while they are unknown."""
-        labels = LabelMap.from_id2label(self.config.id2label)
-        if self._named or self.is_trained:
-            return labels
-        return None if labels.are_placeholders or self.config.architectures else labels
-
-    @property
-    def _known_labels(self) -> LabelMap:
-        if self.labels is None:
-            raise LabelError("the labels are not known yet. Pass `labels=[...]` to `from_pretrained`, or call `fit`.")
-        return self.labels
 
     # Training
 
-    def learn_labels(self, records: Source) -> None:
-        """Take the labels from training data: those of words, or the types of spans as IOB2 tags."""
+    def labels_of(self, records: Source) -> LabelMap:
+        """Return the labels that training data holds: those of words, or the types of spans as IOB2 tags."""
         names: set[str] = set()
-        for record in checked(records, labelled=True):
+        for record in checked_tokens(records):
             names.update(record.get("labels", ()))
             for span in record.get("spans", ()):
                 names.update(("O", f"B-{span.label}", f"I-{span.label}"))
         labels = LabelMap.from_tags(names)
         logger.info("labels of %s: %s", records.name, ", ".join(labels.names))
-        self.set_labels(labels.names)
+        return labels
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """A label id for each token."""
+        return {"logits": Target(per_token=True)}
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield labelled rows; spans that can't be aligned with words are left unlabelled, counted and reported."""
         for labelled in self._labelled(records):
             encoded = labelled.encoded
             columns = encoded.features(self.tokenizer.input_names)
-            columns["labels"] = self._token_labels(labelled)
-            yield RowChunk(columns, encoded.splits)
+            yield RowChunk(columns, encoded.splits, {"logits": self._token_labels(labelled)})
 
     def _token_labels(self, labelled: _Labelled) -> np.ndarray:
         return alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of labelled tokens."""
-        labels = self._known_labels
+        labels = self.known_labels
         weights = None
         if recipe.label_weights is not None:
             given = {labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
@@ -127,7 +119,7 @@ class TokenClassifier(TaskModel):
     def _labelled(self, records: Source) -> Iterator[_Labelled]:
         unaligned: list[Span] = []  # the first few
         num_unaligned = position = 0
-        for chunk in chunked(checked(records, labelled=True), CHUNK):
+        for chunk in chunked(checked_tokens(records), CHUNK):
             for is_words, group in groupby(chunk, key=lambda record: "words" in record):
                 found = list(group)
                 where = f"{records.name}: record"
@@ -147,19 +139,19 @@ class TokenClassifier(TaskModel):
             )  # fmt: skip
 
     def _labelled_words(self, records: list[Record], where: str, position: int) -> _Labelled:
-        ids = self._known_labels.ids
+        ids = self.known_labels.ids
         label_ids = []
         for number, record in enumerate(records, start=position + 1):
             unknown = next((name for name in record["labels"] if name not in ids), None)
             if unknown is not None:
-                raise LabelError(f"{where} {number}: {self._known_labels.unknown(unknown)}")
+                raise LabelError(f"{where} {number}: {self.known_labels.unknown(unknown)}")
             label_ids.append([ids[name] for name in record["labels"]])
         return _Labelled(self._encoded([record["words"] for record in records]), label_ids)
 
     def _labelled_texts(self, records: list[Record], where: str, position: int) -> tuple[_Labelled, list[Span]]:
         texts = [record["text"] for record in records]
         encoded = self._encoded(texts)
-        ids = self._known_labels.ids
+        ids = self.known_labels.ids
         bounds = alignment.word_bounds(encoded, texts)
         label_ids = []
         unaligned: list[Span] = []
@@ -167,7 +159,7 @@ class TokenClassifier(TaskModel):
             tagged = alignment.tag_words(words, record["spans"])
             unknown = next((tag for tag in tagged.tags if tag is not None and tag not in ids), None)
             if unknown is not None:
-                raise LabelError(f"{where} {number}: {self._known_labels.unknown(unknown)}")
+                raise LabelError(f"{where} {number}: {self.known_labels.unknown(unknown)}")
             label_ids.append([IGNORE_ID if tag is None else ids[tag] for tag in tagged.tags])
             unaligned += tagged.unaligned
         return _Labelled(encoded, label_ids), unaligned
@@ -191,9 +183,9 @@ class TokenClassifier(TaskModel):
             DataError: if a record can't be used.
             LabelError: if a label is not one of the model's.
         """
-        names = np.array(self._known_labels.names)
-        scores = TaggingScores(entities=self._known_labels.are_tags, mode=mode)
-        for labelled in self._labelled(as_source(records)):
+        names = np.array(self.known_labels.names)
+        scores = TaggingScores(entities=self.known_labels.are_tags, mode=mode)
+        for labelled in self._labelled(self.source(records)):
             logits = self._token_logits(labelled.encoded)
             for label_ids, answer in zip(labelled.label_ids, self._word_labels(labelled, logits), strict=True):
                 truth = np.array(label_ids, np.int64)
@@ -209,15 +201,15 @@ class TokenClassifier(TaskModel):
         counts = alignment.num_words(labelled.encoded)
         record = np.repeat(np.arange(len(counts)), counts)[words]
         inner = words - (np.cumsum(counts) - counts)[record]
-        flat = np.full(sum(sizes), self._known_labels.ids.get("O", 0))
+        flat = np.full(sum(sizes), self.known_labels.ids.get("O", 0))
         flat[(np.cumsum([0, *sizes])[:-1])[record] + inner] = logits[tokens].argmax(-1)
         return np.split(flat, np.cumsum(sizes)[:-1])
 
     def _token_logits(self, encoded: Encoded) -> np.ndarray:
         """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
-        logits = np.zeros((len(encoded.input_ids), len(self._known_labels)), np.float32)
-        for rows, batch in row_logits(self.forward, self.tokenizer, encoded):
-            for row, found in zip(rows, batch, strict=True):
+        logits = np.zeros((len(encoded.input_ids), len(self.known_labels)), np.float32)
+        for rows, batch in row_outputs(self.forward, self.tokenizer, encoded):
+            for row, found in zip(rows, batch["logits"], strict=True):
                 start, end = encoded.splits[row : row + 2]
                 logits[start:end] = found[: end - start]
         return logits
@@ -244,11 +236,9 @@ class TokenClassifier(TaskModel):
         decoder = self._decoder if aggregation is None else self._build_decoder(aggregation)
         if isinstance(texts, str):
             return next(self._answers([texts], decoder))
-        if isinstance(texts, (list, tuple)):
-            answers = self._answers(texts_of(texts), decoder)
-            progress = tqdm(answers, total=len(texts), desc="predict", unit="text", delay=_PROGRESS_AFTER)
-            return Predictions(progress)
-        return self._answers(texts_of(texts), decoder)
+        found = texts_of(texts)
+        inputs = list(found) if isinstance(texts, (list, tuple)) else found
+        return self._answered(inputs, lambda given: self._answers(given, decoder))
 
     @cached_property
     def _decoder(self) -> _Decode:
@@ -256,7 +246,7 @@ class TokenClassifier(TaskModel):
 
     def _build_decoder(self, aggregation: Aggregation) -> _Decode:
         replace(self.settings, aggregation=aggregation)  # refuses one that there is not
-        decoder = EntityDecoder(self._known_labels.names, aggregation)
+        decoder = EntityDecoder(self.known_labels.names, aggregation)
         vector = tf.TensorSpec([None], tf.int32)
         scores = tf.TensorSpec([None, None], tf.float32)
 
@@ -304,7 +294,7 @@ class TokenClassifier(TaskModel):
 
     # Serving
 
-    def serving_outputs(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serving_outputs(self, *, text: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
         """Answer in the graph.
 
         Args:
@@ -319,9 +309,9 @@ class TokenClassifier(TaskModel):
         names = self.tokenizer.input_names
         fill = {"input_ids": self.tokenizer.pad_id}
         features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in names}
-        logits = logits_in_steps(self.forward, features)
+        logits = outputs_in_steps(self.forward, features)["logits"]
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
-        decoder = EntityDecoder(self._known_labels.names, self.settings.aggregation)
+        decoder = EntityDecoder(self.known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(text, rows, logits))
         return to_serving_tensors(found, decoder.names, text)
 
@@ -335,10 +325,10 @@ class TokenClassifier(TaskModel):
         columns = (tf.nn.softmax(logits), starts, ends, row, record, is_subword)
         return TokenScores(*(tf.gather(column, kept) for column in columns))
 
-    def compare_answers(self, texts: Sequence[str], served: dict[str, np.ndarray]) -> list[str]:
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
         differences = []
-        for i, (text, entities) in enumerate(zip(texts, self.predict(list(texts)), strict=True)):
+        for i, (text, entities) in enumerate(zip(inputs, self.predict(list(inputs)), strict=True)):
             names = ("label", "start", "end", "text", "score")
             columns = [served[f"entity_{name}"][i, : served["num_entities"][i]] for name in names]
             answers = [

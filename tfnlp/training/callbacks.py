@@ -7,23 +7,22 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.errors import ArgumentError
-from tfnlp.outputs import Report
+from tfnlp.reports import Table
 
 
 class EpochReport(keras.callbacks.Callback):
-    """Evaluates after every epoch and puts `val_f1` and its kin in Keras's logs.
+    """Evaluates after every epoch and puts what the report counts in Keras's logs, as `val_f1` and `val_loss`.
 
-    The others are `val_precision`, `val_recall`, `val_accuracy` and `val_loss`. It must stand before callbacks that
-    read them (EarlyStopping, ModelCheckpoint); `fit` puts it first.
+    It must stand before callbacks that read them (EarlyStopping, ModelCheckpoint); `fit` puts it first.
 
     Attributes:
         reports: the report of each epoch so far.
     """
 
-    def __init__(self, evaluate: Callable[[], Report]) -> None:
+    def __init__(self, evaluate: Callable[[], Table]) -> None:
         super().__init__()
         self._evaluate = evaluate
-        self.reports: list[Report] = []
+        self.reports: list[Table] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate and log."""
@@ -32,10 +31,7 @@ class EpochReport(keras.callbacks.Callback):
         if logs is not None:
             if report.loss is not None:
                 logs["val_loss"] = report.loss
-            logs["val_precision"] = report.micro.precision
-            logs["val_recall"] = report.micro.recall
-            logs["val_f1"] = report.micro.f1
-            logs["val_accuracy"] = report.accuracy
+            logs.update({f"val_{name}": value for name, value in report.metrics().items()})
 
 
 def check_callbacks(callbacks: Sequence[Any]) -> None:

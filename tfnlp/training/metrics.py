@@ -13,7 +13,7 @@ import numpy as np
 
 from tfnlp.errors import ArgumentError
 from tfnlp.labels import IGNORE_ID, Span, are_tags, tags_to_spans, tags_to_spans_strictly
-from tfnlp.outputs import Report, Scores
+from tfnlp.reports import Report, Scores
 
 
 class TaggingScores:
