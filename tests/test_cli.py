@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tests.tiny import RECORDS, TEXTS
 from tfnlp.cli import app, main
+from tfnlp.errors import ArgumentError
 
 runner = CliRunner()
 
@@ -158,3 +159,31 @@ def test_check_tokenizer_names_what_is_not_supported(checkpoints, tmp_path):
     result = run("check-tokenizer", directory)
     assert result.exit_code == 1
     assert result.output.startswith("not supported: `dropout=0.5` makes a tokenizer answer by chance")
+
+
+def test_text_classification(checkpoints, tmp_path):
+    table = tmp_path / "data.tsv"
+    table.write_text("".join(f"{text}\t{i % 2},{2 - i % 2}\t-\n" for i, text in enumerate(TEXTS)), encoding="utf-8")
+    names = tmp_path / "labels.txt"
+    names.write_text("a\nb\nc\n")
+    reading = ["--columns", "text,label,-", "--label-separator", ",", "--label-names", names]
+    found = run(
+        "train", "text-classification", "--model", checkpoints["bert"], "--train", table, "--dev", table, "--output",
+        tmp_path / "out", "--epochs", 1, "--max-length", 24, "--patience", 1, "--tune-thresholds", *reading,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "macro avg" in found.output
+    assert len(json.loads((tmp_path / "out" / "tfnlp.json").read_text())["settings"]["thresholds"]) == 3
+    found = run("evaluate", tmp_path / "out", "--data", table, "--report", tmp_path / "report.json", *reading)
+    assert found.exit_code == 0, found.output
+    assert set(json.loads((tmp_path / "report.json").read_text())["labels"]) == {"a", "b", "c"}
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(json.dumps({"id": 7, "text": TEXTS[0]}) + "\n")
+    answer = json.loads(run("predict", tmp_path / "out", questions).output)
+    assert (answer["id"], answer["text"]) == (7, TEXTS[0])
+    assert {label["name"] for label in answer["labels"]} <= {"a", "b", "c"}
+    assert run("predict", tmp_path / "out", questions, "--format", "table").exit_code == 0
+    with pytest.raises(ArgumentError, match="--format says nothing about files of a SequenceClassifier"):
+        run("evaluate", tmp_path / "out", "--data", table, "--format", "conll")
+    with pytest.raises(ArgumentError, match="--mode says nothing to a SequenceClassifier"):
+        run("evaluate", tmp_path / "out", "--data", table, "--mode", "strict")

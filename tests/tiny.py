@@ -18,6 +18,11 @@ RECORDS: list[dict[str, Any]] = [
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 TEXTS = [" ".join(record["words"]) for record in RECORDS]
 LONG_TEXT = " ".join(TEXTS * 6)
+EXAMPLES: list[dict[str, Any]] = [
+    {"text": text, "label": "place" if "Paris" in text or "York" in text else "other"} for text in TEXTS
+]
+QUICK = {"initializer_range": 0.3}  # of initial weights, for heads on one token, which else learn slowly
+UNNAMED = {"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}  # labels nobody named
 
 _PIECES = [
     "ada",
@@ -51,6 +56,7 @@ VOCABULARY = [
 VOCABULARY += ["##er", "##ing", "un", "able", "##able"]
 ARCHITECTURES = ("bert", "distilbert", "electra", "roberta", "albert")  # what most tests are run on
 
+LABELLED = {"id2label": dict(enumerate(LABELS)), "label2id": {label: i for i, label in enumerate(LABELS)}}
 _SMALL = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -113,14 +119,13 @@ FAMILIES = {
 
 
 def build_config(architecture: str, vocabulary_size: int, **options: Any) -> Any:
-    """Return a small configuration with named labels, or those of `options`."""
+    """Return a small configuration, with the labels of words unless `options` say otherwise."""
     import transformers
 
     family = FAMILIES[architecture]
     sizes = family.sizes if family.is_alone else {**_SMALL, **family.sizes}
-    labels = {"id2label": dict(enumerate(LABELS)), "label2id": {label: i for i, label in enumerate(LABELS)}}
     kind = getattr(transformers, f"{family.name}Config")
-    return kind(**{**sizes, "vocab_size": vocabulary_size, **labels, **options})
+    return kind(**{**sizes, "vocab_size": vocabulary_size, **(LABELLED | options)})
 
 
 def build_tokenizer(architecture: str, directory: Path) -> Any:
@@ -170,20 +175,26 @@ def _train_pieces(directory: Path) -> str:
 
 
 def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
-    """Return a small classifier with the usual initial weights and no dropout, which learns the records quickly."""
+    """Return a small token classifier with the usual initial weights and no dropout, which learns quickly."""
     from tfnlp import TokenClassifier
+
+    return build_task(TokenClassifier, architecture, directory, {}, **options)
+
+
+def build_task(task: Any, architecture: str, directory: Path, config_options: dict[str, Any], **options: Any) -> Any:
+    """Return a small model for a task with the usual initial weights and no dropout, which learns quickly."""
     from tfnlp._backend import keras
 
     tokenizer = build_tokenizer(architecture, directory)
-    config = build_config(architecture, len(tokenizer))
+    config = build_config(architecture, len(tokenizer), **config_options)
     names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout")
     for name in (name for name in names if hasattr(config, name)):
         setattr(config, name, 0.0)
     keras.utils.set_random_seed(1)
-    return TokenClassifier.from_config(config, tokenizer, **{"max_length": 24, "stride": 6, **options})
+    return task.from_config(config, tokenizer, **{"max_length": 24, "stride": 6, **options})
 
 
-def write_checkpoint(architecture: str, directory: Path, **options: Any) -> Path:
+def write_checkpoint(architecture: str, directory: Path, *, head: str = "TokenClassification", **options: Any) -> Path:
     """Write a checkpoint with random weights, no two of which are alike; `options` are of its configuration."""
     from tfnlp._backend import keras
     from tfnlp.checkpoints.heads import AutoHead
@@ -193,13 +204,13 @@ def write_checkpoint(architecture: str, directory: Path, **options: Any) -> Path
     tokenizer = build_tokenizer(architecture, directory)
     config = build_config(architecture, len(tokenizer), **options)
     keras.utils.set_random_seed(1)
-    head = AutoHead("TFAutoModelForTokenClassification").from_config(config)
-    head.build_in_name_scope()
-    for i, variable in enumerate(head.weights):  # a swap or a transposition of weights shows
+    network = AutoHead(f"TFAutoModelFor{head}").from_config(config)
+    network.build_in_name_scope()
+    for i, variable in enumerate(network.weights):  # a swap or a transposition of weights shows
         keras.utils.set_random_seed(i)
         variable.assign(keras.backend.random_normal(variable.shape, stddev=0.3))
-    config.architectures = [type(head).__name__.removeprefix("TF")]
+    config.architectures = [type(network).__name__.removeprefix("TF")]
     config.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
-    save_safetensors(head, directory / "model.safetensors")
+    save_safetensors(network, directory / "model.safetensors")
     return directory

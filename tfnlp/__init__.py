@@ -10,14 +10,16 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "tfnlp.tasks.token_classifier": ("TokenClassifier",),
+    "tfnlp.tasks.sequence_classifier": ("SequenceClassifier",),
     "tfnlp.tasks.loading": ("load",),
     "tfnlp.tokenization.graph.graph_tokenizer": ("GraphTokenizer",),
     "tfnlp.tokenization.checking": ("TokenizerCheck", "check_tokenizer"),
     "tfnlp.tokenization.tokenizer": ("Tokenizer",),
     "tfnlp.data.readers": ("read_conll", "read_conllu", "read_jsonl", "read_records"),
+    "tfnlp.data.tables": ("read_examples", "read_folder", "read_objects", "read_table"),
     "tfnlp.labels": ("LabelMap", "Span", "spans_to_tags", "tags_to_spans", "to_iob2"),
-    "tfnlp.outputs": ("Entities", "Entity", "Predictions"),
-    "tfnlp.reports": ("Report", "Scores"),
+    "tfnlp.outputs": ("Entities", "Entity", "Label", "Labels", "Predictions"),
+    "tfnlp.reports": ("ClassificationReport", "ConfusionMatrix", "RegressionReport", "Report", "Scores"),
     "tfnlp.training.losses": ("TokenCrossEntropy",),
     "tfnlp.training.metrics": ("TaggingScores", "tagging_report"),
     "tfnlp.training.optimizer": ("AdamW", "LinearSchedule"),

@@ -81,6 +81,57 @@ class Entities(Sequence[Entity]):
         return f'<div style="line-height: 2; white-space: pre-wrap">{"".join(pieces)}</div>'
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a text.
+
+    Attributes:
+        name: of the label.
+        score: the model's probability, in [0, 1]; of a regression the number itself.
+    """
+
+    name: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)
+
+
+class Labels(Sequence[Label]):
+    """Several labels of one text, the likeliest first. Equals a list of the same labels."""
+
+    __slots__ = ("_labels",)
+
+    def __init__(self, labels: Iterable[Label]) -> None:
+        self._labels = tuple(labels)
+
+    @overload
+    def __getitem__(self, index: int) -> Label: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Label, ...]: ...
+    def __getitem__(self, index: int | slice) -> Label | tuple[Label, ...]:
+        return self._labels[index]
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (Labels, list, tuple)):
+            return self._labels == tuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._labels)
+
+    def __repr__(self) -> str:
+        return repr(list(self._labels))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the labels as plain data, ready for JSON."""
+        return {"labels": [label.to_dict() for label in self._labels]}
+
+
 class Predictions(Sequence[T]):
     """The answers for several texts, in their order. Equals a list of the same answers."""
 

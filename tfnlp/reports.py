@@ -50,7 +50,11 @@ class Table(abc.ABC):
     def __str__(self) -> str:
         table = [self.header, *self.rows()]
         width = max(len(row[0]) for row in table)
-        lines = [f"{row[0]:<{width}}" + "".join(f"{cell:>11}" for cell in row[1:]) for row in table]
+        widths = [max(11, len(name) + 2) for name in self.header[1:]]
+        lines = [
+            f"{row[0]:<{width}}" + "".join(f"{cell:>{size}}" for cell, size in zip(row[1:], widths, strict=True))
+            for row in table
+        ]
         return "\n".join([*lines, self.caption])
 
     def _repr_html_(self) -> str:
@@ -119,3 +123,111 @@ class Report(Table):
             "f1": self.micro.f1,
             "accuracy": self.accuracy,
         }
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """How often each label was answered where another was right.
+
+    Attributes:
+        labels: their names.
+        counts: by the right label, then by the one that was answered.
+    """
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the matrix, each row as shares of the right label. Returns matplotlib's axes.
+
+        Args:
+            axes: to draw in; None: those of a new figure.
+
+        Raises:
+            ImportError: if matplotlib is not installed; `pip install matplotlib` puts that right.
+        """
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots(figsize=(2 + 0.5 * len(self.labels),) * 2)[1] if axes is None else axes
+        shares = [[count / max(sum(row), 1) for count in row] for row in self.counts]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(self.labels)), self.labels, rotation=90)
+        axes.set_yticks(range(len(self.labels)), self.labels)
+        axes.set_xlabel("answered")
+        axes.set_ylabel("right")
+        for i, row in enumerate(self.counts):
+            for j, count in enumerate(row):
+                colour = "white" if shares[i][j] > 0.5 else "black"
+                axes.text(j, i, count, ha="center", va="center", color=colour)
+        return axes
+
+    def __str__(self) -> str:
+        width = max(map(len, self.labels))
+        cell = max(width, max((len(str(count)) for row in self.counts for count in row), default=1)) + 2
+        header = " " * width + "".join(f"{name:>{cell}}" for name in self.labels)
+        rows = [
+            f"{name:<{width}}" + "".join(f"{count:>{cell}}" for count in row)
+            for name, row in zip(self.labels, self.counts, strict=True)
+        ]
+        return "\n".join([header, *rows])
+
+
+@dataclass(frozen=True)
+class ClassificationReport(Report):
+    """An evaluation of the labels of texts.
+
+    Attributes:
+        matthews: Matthews' correlation coefficient, in [-1, 1]; None where a text may have several labels.
+        confusion: which label was answered for which; None where a text may have several.
+    """
+
+    matthews: float | None = None
+    confusion: ConfusionMatrix | None = None
+
+    @property
+    def caption(self) -> str:
+        """The accuracy, Matthews' correlation, and over how many records."""
+        matthews = "" if self.matthews is None else f", Matthews correlation {self.matthews:.4f}"
+        return f"accuracy {self.accuracy:.4f}{matthews} over {self.num_records} records"
+
+    def metrics(self) -> dict[str, float]:
+        """Return the accuracy, both averages of F1, and Matthews' correlation."""
+        found = {"accuracy": self.accuracy, "macro_f1": self.macro.f1, "micro_f1": self.micro.f1}
+        return found if self.matthews is None else found | {"matthews": self.matthews}
+
+
+@dataclass(frozen=True)
+class RegressionReport(Table):
+    """An evaluation of numbers.
+
+    Attributes:
+        pearson: the linear correlation of answers with right numbers, in [-1, 1].
+        spearman: the correlation of their ranks, in [-1, 1].
+        mean_squared_error: of the answers.
+        num_records: how many records were evaluated.
+        loss: the same as `mean_squared_error`.
+    """
+
+    pearson: float
+    spearman: float
+    mean_squared_error: float
+    num_records: int
+    loss: float | None = None
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("pearson", "spearman", "mean squared error")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row of numbers."""
+        return [(f"{self.pearson:.4f}", f"{self.spearman:.4f}", f"{self.mean_squared_error:.4f}")]
+
+    @property
+    def caption(self) -> str:
+        """Over how many records."""
+        return f"{self.num_records} records"
+
+    def metrics(self) -> dict[str, float]:
+        """Return both correlations and the error."""
+        return {"pearson": self.pearson, "spearman": self.spearman, "mean_squared_error": self.mean_squared_error}

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.tiny import LONG_TEXT, RECORDS, TEXTS, build_learner
-from tfnlp import TokenClassifier
+from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, RECORDS, TEXTS, UNNAMED, build_learner, build_task
+from tfnlp import SequenceClassifier, TokenClassifier
+
+_HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A task, how to make a small one that learns, its records, and texts to ask."""
+    """A task, how to make a small one that learns, its records, and what to ask it."""
 
     task: type
     build: Callable[[Path], Any]
     records: list[dict[str, Any]]
-    texts: list[str]
+    inputs: list[Any]
 
 
 CASES = [
@@ -26,6 +28,12 @@ CASES = [
         TokenClassifier,
         lambda directory: build_learner("bert", directory),
         RECORDS,
-        [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"],
+        _HARD_TEXTS,
+    ),
+    Case(
+        SequenceClassifier,
+        lambda directory: build_task(SequenceClassifier, "bert", directory, UNNAMED | QUICK),
+        EXAMPLES,
+        _HARD_TEXTS,
     ),
 ]

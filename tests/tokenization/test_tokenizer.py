@@ -23,10 +23,21 @@ def tokenizers(tmp_path_factory):
 @pytest.mark.parametrize("name", ["bert", "roberta", "albert"])
 def test_rust_and_graph_encode_alike(tokenizers, texts, options, name):
     tokenizer = tokenizers[name]
-    ours = tokenizer.encode(texts, **options)
-    theirs = tokenizer._encode_in_rust(texts, options.get("max_length"), options.get("stride", 0))
+    assert_same_rows(tokenizer, texts, None, options.get("max_length"), options.get("stride", 0), None)
+
+
+def assert_same_rows(tokenizer, texts, pairs, max_length, stride, truncation):
+    ours = tokenizer.encode(texts, pairs, max_length=max_length, stride=stride, truncation=truncation)
+    theirs = tokenizer._encode_in_rust(texts, pairs, max_length, stride, truncation)
     for field in dataclasses.fields(ours):
         assert np.array_equal(getattr(ours, field.name), getattr(theirs, field.name)), field.name
+
+
+@pytest.mark.parametrize("truncation", [None, "only_first", "longest_first"])
+def test_pairs(tokenizers, truncation):
+    for name in ("bert", "roberta"):
+        assert_same_rows(tokenizers[name], ["Ada lives", "Paris"], ["in Paris .", "New York"], None, 0, None)
+        assert_same_rows(tokenizers[name], ["Ada in", "Bob"], ["Ada Bob .", "the cat"], 11, 1, truncation)
 
 
 def test_a_tokenizer_that_can_not_be_compiled_is_run_by_rust(tmp_path):

@@ -79,7 +79,7 @@ def read_conll(
         ArgumentError: if `columns` lacks `word` or `label`.
         DataError: if the file is missing, is not UTF-8, holds no sentence, or has a line of another form.
     """
-    path = _existing(path)
+    path = existing_file(path)
     for name in ("word", "label"):
         if list(columns).count(name) != 1:
             raise ArgumentError(f"`columns` must name {name!r} exactly once; it is {tuple(columns)}.")
@@ -136,11 +136,11 @@ def read_jsonl(path: str | Path, *, words: str = "words", labels: str = "labels"
     Raises:
         DataError: if the file is missing, is not UTF-8, is empty, or a line is no such object.
     """
-    path = _existing(path)
+    path = existing_file(path)
 
     def read() -> Iterator[Record]:
         found = False
-        for number, line in _lines(path):
+        for number, line in lines_of(path):
             if line.strip():
                 found = True
                 yield _json_record(line, f"{path}:{number}", words, labels, text)
@@ -162,8 +162,7 @@ def read_records(path: str | Path, *, format: str | None = None, **options: Any)
         ArgumentError: if neither the name nor `format` tells the format.
     """
     readers: dict[str, Callable[..., Records]] = {"conll": read_conll, "conllu": read_conllu, "jsonl": read_jsonl}
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in _OPENERS]
-    name = format or _FORMATS.get(suffixes[-1] if suffixes else "", "")
+    name = format or _FORMATS.get(unpacked_suffix(Path(path)), "")
     if name not in readers:
         raise ArgumentError(
             f"{path}: can't tell the format from the name. Pass `format=` one of {sorted(readers)}, or name the file "
@@ -182,7 +181,9 @@ def read_lines(source: str | Path | BinaryIO, *, name: str | None = None) -> Ite
     Raises:
         DataError: if the file is missing, is not UTF-8, or has no line.
     """
-    lines = _lines(_existing(source)) if isinstance(source, (str, Path)) else _decoded(source, name or "the stream")
+    lines = (
+        lines_of(existing_file(source)) if isinstance(source, (str, Path)) else _decoded(source, name or "the stream")
+    )
     found = False
     for _, line in lines:
         found = True
@@ -191,14 +192,22 @@ def read_lines(source: str | Path | BinaryIO, *, name: str | None = None) -> Ite
         raise DataError(f"{name or source}: the file is empty.")
 
 
-def _existing(path: str | Path) -> Path:
+def unpacked_suffix(path: Path) -> str:
+    """Return the last ending of a file's name, in lower case, but for that of a packed file."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _OPENERS]
+    return suffixes[-1] if suffixes else ""
+
+
+def existing_file(path: str | Path) -> Path:
+    """Return a file's path, or raise `DataError` if there is no such file."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file." if not path.exists() else f"{path}: this is a directory.")
     return path
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file with their numbers, without their ends; packed files are unpacked."""
     opener = _OPENERS.get(path.suffix.lower(), open)
     with opener(path, "rb") as file:
         try:
@@ -223,7 +232,7 @@ def _sentences(
     path: Path, names: list[str], separator: str | None, comment: str | None
 ) -> Iterator[list[dict[str, str]]]:
     rows: list[dict[str, str]] = []
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         if not line.strip() or line.startswith("-DOCSTART-"):
             if rows:
                 yield rows

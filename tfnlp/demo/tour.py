@@ -77,7 +77,7 @@ def run(
     seed: int,
     say: Callable[[str], Any],
     show_report: Callable[[Any, str], None],
-    show_entities: Callable[[Any], None],
+    show_answers: Callable[[Any, Any], None],
 ) -> None:
     """Train, evaluate, predict, save, export, reload and ask.
 
@@ -86,7 +86,7 @@ def run(
         seed: of the weights and of training.
         say: prints a line.
         show_report: prints a report under a name.
-        show_entities: prints texts with their entities.
+        show_answers: prints texts with their entities.
     """
     train, test = list(corpus("train")), list(corpus("test"))
     say(f"1. Training a small encoder, made on the spot, on {len(train)} sentences.")
@@ -95,7 +95,7 @@ def run(
     say(f"\n2. Evaluating on {len(test)} sentences, none of whose names was in the training data.")
     show_report(ner.evaluate(test), "entities")
     say("\n3. Predicting, from raw text to entities with character offsets.")
-    show_entities(ner.predict(list(_SENTENCES)))
+    show_answers(_SENTENCES, ner.predict(list(_SENTENCES)))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if output is None else output
         ner.save(folder / "model")

@@ -118,6 +118,11 @@ class TaskModel(abc.ABC):
         return None
 
     @property
+    def main_metric(self) -> str:
+        """The number of a report by which to choose among models; more is better."""
+        return "f1"
+
+    @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
         """The inputs of the exported signature."""
         return {"text": tf.TensorSpec([None], tf.string, name="text")}

@@ -9,10 +9,14 @@ from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
 from tfnlp.errors import CheckpointError
 from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tasks.token_classifier import TokenClassifier
 
-TASKS: dict[str, type[TaskModel]] = {"token-classification": TokenClassifier}
-_HEADS = {"ForTokenClassification": TokenClassifier}
+TASKS: dict[str, type[TaskModel]] = {
+    "token-classification": TokenClassifier,
+    "text-classification": SequenceClassifier,
+}
+_HEADS = {"ForTokenClassification": TokenClassifier, "ForSequenceClassification": SequenceClassifier}
 
 
 def load(directory: str | Path, **options: Any) -> Any:

@@ -35,6 +35,29 @@ def row_outputs(
         yield rows, {name: values.numpy() for name, values in forward(features).items()}
 
 
+def all_row_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: Encoded) -> dict[str, np.ndarray]:
+    """Run a network whose outputs have one size for rows of every length. Returns arrays of shape `(rows, ...)`."""
+    found: dict[str, np.ndarray] = {}
+    for rows, outputs in row_outputs(forward, tokenizer, encoded):
+        for name, values in outputs.items():
+            found.setdefault(name, np.zeros((encoded.num_rows, *values.shape[1:]), np.float32))[rows] = values
+    return found
+
+
+def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Make the network's inputs of the rows that the tokenizer's graph gives.
+
+    Args:
+        tokenizer: that made the rows.
+        rows: ragged, of shape `(rows, tokens)`, int32.
+
+    Returns:
+        int32 tensors of shape `(rows, longest)`.
+    """
+    fill = {"input_ids": tokenizer.pad_id}
+    return {name: rows[name].to_tensor(fill.get(name, 0)) for name in tokenizer.input_names}
+
+
 def outputs_in_steps(forward: Any, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Run a network in the graph, over so many rows at a time that a very long text does not exhaust memory.
 

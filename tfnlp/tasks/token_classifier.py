@@ -23,7 +23,7 @@ from tfnlp.reports import Report
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import outputs_in_steps, row_outputs
+from tfnlp.tasks.network import features_in_graph, outputs_in_steps, row_outputs
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -306,10 +306,7 @@ class TokenClassifier(LabelledTask):
             `num_entities`, of shape `(batch,)`, int32.
         """
         rows = self.tokenizer.graph(text, max_length=self.settings.max_length, stride=self.settings.stride)
-        names = self.tokenizer.input_names
-        fill = {"input_ids": self.tokenizer.pad_id}
-        features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in names}
-        logits = outputs_in_steps(self.forward, features)["logits"]
+        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
         logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
         decoder = EntityDecoder(self.known_labels.names, self.settings.aggregation)
         found = decoder(self._token_scores(text, rows, logits))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Encoded:
         starts: the first character of each token in its text; in its word, where texts come as words.
         ends: the character after the last.
         special_tokens_mask: 1 for tokens of the template.
+        sequence_ids: 0 for tokens of the text, 1 for those of its pair, -1 for tokens of the template.
     """
 
     splits: np.ndarray
@@ -31,6 +32,7 @@ class Encoded:
     starts: np.ndarray
     ends: np.ndarray
     special_tokens_mask: np.ndarray
+    sequence_ids: np.ndarray
 
     @property
     def num_rows(self) -> int:
@@ -51,6 +53,21 @@ class Encoded:
     def records(self) -> np.ndarray:
         """The record of each token. Shape `(tokens,)`, int32."""
         return np.repeat(self.row_to_record, self.lengths)
+
+    @property
+    def first_rows(self) -> np.ndarray:
+        """The first row of each record, as an index. Shape `(records with a row,)`, int64."""
+        return np.flatnonzero(np.diff(self.row_to_record, prepend=-1))
+
+    def taken(self, rows: np.ndarray) -> Encoded:
+        """Return some of the rows, given as ascending indices."""
+        kept = np.isin(self.rows, rows)
+        columns = {
+            field.name: getattr(self, field.name)[kept]
+            for field in fields(self)
+            if field.name not in ("splits", "row_to_record")
+        }
+        return Encoded(np.cumsum([0, *self.lengths[rows]]), self.row_to_record[rows], **columns)
 
     def features(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the flat inputs of a network, by Hugging Face's names."""

@@ -106,20 +106,32 @@ class Tokenizer:
         """Raise `ArgumentError` if `max_length` leaves no room for new text beside `stride` and special tokens."""
         check_window(max_length, stride, self.hf.num_special_tokens_to_add())
 
-    def encode(self, texts: Sequence[Any], *, max_length: int | None = None, stride: int = 0) -> Encoded:
-        """Encode texts, or lists of words, with special tokens.
+    def encode(
+        self,
+        texts: Sequence[Any],
+        text_pairs: Sequence[str] | None = None,
+        *,
+        max_length: int | None = None,
+        stride: int = 0,
+        truncation: str | None = None,
+    ) -> Encoded:
+        """Encode texts, or lists of words, or pairs of texts, with special tokens.
 
         Args:
             texts: strings, or lists of words.
+            text_pairs: the second text of each.
             max_length: the most tokens in a row; a longer text becomes several.
             stride: how many tokens two neighbouring rows of a text share.
+            truncation: of a pair, which text is cut into several rows (`only_second`, as is usual, or `only_first`), or
+                `longest_first`, by which a pair has one row.
 
         Raises:
             ArgumentError: if `max_length` leaves no room for text beside `stride` and special tokens.
         """
         if self._compiled is None:
-            return self._encode_in_rust(texts, max_length, stride)
-        found = self._compiled(list(texts), max_length=max_length, stride=stride)
+            return self._encode_in_rust(texts, text_pairs, max_length, stride, truncation)
+        pairs = None if text_pairs is None else list(text_pairs)
+        found = self._compiled(list(texts), pairs, max_length=max_length, stride=stride, truncation=truncation)
         ids = found["input_ids"]
         offsets = found["offsets"].values.numpy()
         return Encoded(
@@ -131,6 +143,7 @@ class Tokenizer:
             starts=offsets[:, 0],
             ends=offsets[:, 1],
             special_tokens_mask=found["special_tokens_mask"].values.numpy(),
+            sequence_ids=found["sequence_ids"].values.numpy(),
         )
 
     @cached_property
@@ -152,17 +165,27 @@ class Tokenizer:
         spaced._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spec))
         return spaced
 
-    def _encode_in_rust(self, texts: Sequence[Any], max_length: int | None, stride: int) -> Encoded:
+    def _encode_in_rust(
+        self,
+        texts: Sequence[Any],
+        text_pairs: Sequence[str] | None,
+        max_length: int | None,
+        stride: int,
+        truncation: str | None,
+    ) -> Encoded:
         if max_length is not None:
             self.check_window(max_length, stride)
         words = bool(len(texts)) and not isinstance(texts[0], str)
+        is_cut = max_length is not None
+        cut = "only_first" if text_pairs is None else truncation or "only_second"
         found = (self._for_words if words else self.hf)(
             list(texts),
+            None if text_pairs is None else list(text_pairs),
             is_split_into_words=words,
-            truncation=max_length is not None,
+            truncation=cut if is_cut else False,
             max_length=max_length,
             stride=stride,
-            return_overflowing_tokens=max_length is not None,
+            return_overflowing_tokens=is_cut and cut != "longest_first",
             verbose=False,
         )
         rows = found.encodings
@@ -176,6 +199,7 @@ class Tokenizer:
             starts=offsets[:, 0],
             ends=offsets[:, 1],
             special_tokens_mask=_joined([row.special_tokens_mask for row in rows]),
+            sequence_ids=_joined([[-1 if text is None else text for text in row.sequence_ids] for row in rows]),
         )
 
     def is_subword(self, texts: Sequence[str], encoded: Encoded, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

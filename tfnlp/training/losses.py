@@ -41,12 +41,13 @@ class TokenCrossEntropy(keras.losses.Loss):
         """Return the scaled loss of each position.
 
         Args:
-            y_true: label ids, -100 where there is none. Shape `(batch, length)`, int32.
-            y_pred: logits. Shape `(batch, length, labels)`, float.
+            y_true: label ids, -100 where there is none. Shape `(batch, length)`, or `(batch,)` of whole texts, int32.
+            y_pred: logits. Shape `(batch, length, labels)`, or `(batch, labels)`, float.
 
         Returns:
-            Shape `(batch, length)`, float32.
+            Shape `(batch, length)`, or `(batch,)`, float32.
         """
+        y_true = tf.reshape(y_true, tf.shape(y_pred)[:-1])  # Keras gives labels of whole texts a dimension more
         log_probabilities = tf.nn.log_softmax(tf.cast(y_pred, tf.float32))  # (batch, length, labels)
         is_labelled = tf.not_equal(y_true, IGNORE_ID)
         labels = tf.where(is_labelled, y_true, 0)
@@ -54,7 +55,7 @@ class TokenCrossEntropy(keras.losses.Loss):
         weights = tf.convert_to_tensor(weights, tf.float32)
         mask = tf.cast(is_labelled, tf.float32)
         weight = tf.gather(weights, labels) * mask  # (batch, length)
-        nll = -tf.gather(log_probabilities, labels, batch_dims=2) * weight
+        nll = -tf.gather(log_probabilities, labels, batch_dims=log_probabilities.shape.rank - 1) * weight
         if self.label_smoothing:
             num_labels = tf.cast(tf.shape(log_probabilities)[-1], tf.float32)
             spread = -tf.reduce_sum(log_probabilities * weights, -1) * mask / num_labels

@@ -1,0 +1,234 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import transformers
+
+import tfnlp
+from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
+from tfnlp import Label, SequenceClassifier
+from tfnlp._backend import tf
+from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.export import ask
+from tfnlp.tasks.network import all_row_outputs
+
+SEVERAL = [
+    {"text": text, "label": [name for name in ("Ada", "Paris", "York") if name in text]} for text in [*TEXTS, "the cat"]
+]
+NUMBERS = [
+    {"sentence1": text, "sentence2": other, "score": i / 4}
+    for i, (text, other) in enumerate(zip(TEXTS, TEXTS[::-1], strict=True))
+]
+PAIRS = [
+    {"premise": text, "hypothesis": other, "label": "same" if text == other else "other"}
+    for text in TEXTS[:2]
+    for other in TEXTS[:2]
+]
+FAST = {"epochs": 60, "learning_rate": 1e-2, "batch_size": 5, "verbose": 0}
+
+
+def build(directory, architecture="bert", **options):
+    return build_task(SequenceClassifier, architecture, directory, UNNAMED | QUICK, **options)
+
+
+def checkpoint(directory, names, architecture="bert", **options):
+    """Write a checkpoint with random weights and these labels."""
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    return write_checkpoint(architecture, directory, head="SequenceClassification", **labels, **options)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    task = build(tmp_path_factory.mktemp("several"))
+    task.fit(SEVERAL, validation_data=SEVERAL, **FAST)
+    return task
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory):
+    task = build(tmp_path_factory.mktemp("numbers"))
+    task.fit(NUMBERS, **FAST)
+    return task
+
+
+@pytest.fixture(scope="module")
+def random(tmp_path_factory):
+    """A checkpoint with random weights and three labels, its directory and the task."""
+    directory = checkpoint(tmp_path_factory.mktemp("random") / "bert", ["a", "b", "c"])
+    return directory, SequenceClassifier.from_pretrained(directory, max_length=24, stride=6)
+
+
+def test_several_labels(several):
+    assert several.problem_type == "multi_label_classification"
+    assert several.labels.names == ("Ada", "Paris", "York")
+    report = several.evaluate(SEVERAL)
+    assert report.macro.f1 == report.accuracy == 1.0
+    assert report.matthews is report.confusion is None
+    answers = several.predict([record["text"] for record in SEVERAL])
+    assert [{label.name for label in labels} for labels in answers] == [set(record["label"]) for record in SEVERAL]
+    assert several.predict("the cat") == []
+    assert several.predict(TEXTS[0], top_k=9)[0].name in SEVERAL[0]["label"]
+    assert len(several.predict(TEXTS[0], top_k=9)) == 3
+
+
+def test_several_labels_are_served(several, tmp_path):
+    several.export(tmp_path / "1", samples=TEXTS)
+    found = ask(tmp_path / "1", text=TEXTS)
+    for labels, chosen, answer in zip(found["labels"], found["is_chosen"], several.predict(TEXTS), strict=True):
+        assert [name.decode() for name in labels[chosen]] == [label.name for label in answer]
+
+
+def test_thresholds_are_tuned_and_kept(several, tmp_path):
+    settings = several.settings
+    scores = np.array(
+        [
+            [label.score for label in sorted(answer, key=lambda label: label.name)]
+            for answer in several.predict([r["text"] for r in SEVERAL], top_k=3)
+        ]
+    )
+    thresholds = several.tune_thresholds(SEVERAL)
+    for i, name in enumerate(several.labels.names):
+        is_right = np.array([name in record["label"] for record in SEVERAL])
+        assert ((scores[:, i] >= thresholds[i] - 1e-6) == is_right).all()
+    several.save(tmp_path / "saved")
+    assert tfnlp.load(tmp_path / "saved").settings.thresholds == pytest.approx(thresholds)
+    several.settings = settings
+
+
+def test_numbers_for_pairs(numbers, tmp_path):
+    assert numbers.problem_type == "regression"
+    assert numbers.settings.pairs
+    report = numbers.evaluate(NUMBERS)
+    assert report.pearson > 0.99
+    assert report.loss == report.mean_squared_error
+    answer = numbers.predict({"sentence1": TEXTS[1], "sentence2": TEXTS[3]})
+    assert answer == numbers.predict((TEXTS[1], TEXTS[3]))
+    assert answer.score == pytest.approx(0.25, abs=0.2)
+    numbers.export(tmp_path / "1", samples=[(TEXTS[0], TEXTS[1])])
+    served = ask(tmp_path / "1", text=[TEXTS[1]], text_pair=[TEXTS[3]])
+    assert served["score"] == pytest.approx([answer.score], abs=1e-5)
+    assert set(served) == {"score"}
+
+
+def test_pairs_with_labels(tmp_path):
+    task = build(tmp_path)
+    task.fit(PAIRS, **FAST)
+    report = task.evaluate(PAIRS)
+    assert report.accuracy == report.matthews == 1.0
+    assert report.confusion.counts == ((2, 0), (0, 2))
+    task.save(tmp_path / "saved")
+    again = tfnlp.load(tmp_path / "saved")
+    assert again.predict((TEXTS[0], TEXTS[0])).name == "same"
+    with pytest.raises(DataError, match=r"^text 2: expected a pair of texts; found one\.$"):
+        again.predict([(TEXTS[0], TEXTS[0]), TEXTS[0]])
+    with pytest.raises(
+        DataError, match=r"^text 1: expected a string, a pair of them, or a dict with 'text'; found 3\.$"
+    ):
+        again.predict([3])
+
+
+def test_long_texts(random):
+    directory, task = random
+    encoded = task.tokenizer.encode([LONG_TEXT], max_length=24, stride=6)
+    logits = all_row_outputs(task.forward, task.tokenizer, encoded)["logits"]
+    assert len(logits) > 3
+    mean = tf.nn.softmax(logits.mean(0)).numpy()
+    answer = {label.name: label.score for label in task.predict(LONG_TEXT, top_k=3)}
+    assert [answer[name] for name in "abc"] == pytest.approx(mean.tolist(), abs=1e-5)
+    first = SequenceClassifier.from_pretrained(directory, max_length=24, stride=6, windows="first")
+    answer = {label.name: label.score for label in first.predict(LONG_TEXT, top_k=3)}
+    assert [answer[name] for name in "abc"] == pytest.approx(tf.nn.softmax(logits[0]).numpy().tolist(), abs=1e-5)
+
+
+def test_the_first_window_alone_is_served(random, tmp_path):
+    first = SequenceClassifier.from_pretrained(random[0], max_length=24, stride=6, windows="first")
+    first.export(tmp_path / "1", samples=[LONG_TEXT, *TEXTS])
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("function", ["softmax", "sigmoid"])
+def test_answers_equal_transformers_pipeline(random, function):
+    pytest.importorskip("torch")
+    problem = {"softmax": "single_label_classification", "sigmoid": "multi_label_classification"}
+    directory, _ = random
+    task = SequenceClassifier.from_pretrained(directory, problem_type=problem[function])
+    pipe = transformers.pipeline("text-classification", model=str(directory), function_to_apply=function, top_k=None)
+    for text, theirs in zip(TEXTS, pipe(TEXTS), strict=True):
+        ours = task.predict(text, top_k=3)
+        assert [label.name for label in ours] == [label["label"] for label in theirs]
+        assert [label.score for label in ours] == pytest.approx([label["score"] for label in theirs], abs=1e-5)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
+@pytest.mark.parametrize(
+    "name", ["bert", "distilbert", "roberta", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2"]
+)
+def test_logits_equal_pytorch(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    directory = checkpoint(tmp_path / name, ["a", "b", "c"], name)
+    task = SequenceClassifier.from_pretrained(directory, pairs=True)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(directory).eval()
+    encoded = task.tokenizer.hf(TEXTS[:2], TEXTS[1:3], padding=True, return_tensors="np")
+    features = {key: encoded[key] for key in task.tokenizer.input_names}
+    with torch.no_grad():
+        theirs = model(**{key: torch.tensor(value) for key, value in features.items()}).logits.numpy()
+    ours = task.forward({key: value.astype(np.int32) for key, value in features.items()})["logits"].numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_label_weights_and_what_they_are_not_for(tmp_path, several):
+    task = build(tmp_path)
+    task.fit(EXAMPLES, epochs=1, label_weights={"place": 2.0}, verbose=0)
+    with pytest.raises(ArgumentError, match="`label_weights` are for texts with one label each"):
+        several.fit(SEVERAL, epochs=1, label_weights={"Ada": 2.0}, verbose=0)
+    with pytest.raises(ArgumentError, match="thresholds are for texts with several labels each"):
+        task.tune_thresholds(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([{"text": " ", "label": "a"}], "the records: record 1: `text` is empty."),
+        ([{"text": "x", "text_pair": "", "label": "a"}], "the records: record 1: `text_pair` is empty."),
+        ([{"text": "x"}], "the records: record 1: `label` is missing."),
+        ([{"text": "x", "label": 0.5}, {"text": "x", "label": "much"}], "the records: record 2: `label` must be a number; found 'much'."),
+        ([{"text": "x", "label": 0.5}, {"text": "x", "label": "nan"}], "the records: record 2: `label` must be a finite number; found 'nan'."),
+        ([{"text": "x", "label": ["a"]}, {"text": "x", "label": "a"}], "the records: record 2: `label` must be a list of label names; found 'a'."),
+        ([{"text": "x", "label": "a"}, {"text": "x", "text_pair": "y", "label": "a"}], "the records: record 2: expected one text; found two."),
+        ([{"words": ["x"], "label": "a"}], "the records: record 1: expected 'text' and 'label'; found ['label', 'words']."),
+    ],
+)  # fmt: skip
+def test_training_data_that_is_wrong(tmp_path, records, message):
+    with pytest.raises(DataError) as caught:
+        build(tmp_path).fit(records, verbose=0)
+    assert str(caught.value) == message
+
+
+def test_wrong_labels_and_options(random, tmp_path):
+    _, task = random
+    with pytest.raises(LabelError, match=r"^the records: record 1: unknown label 'd'.*\['a', 'b', 'c'\]"):
+        task.evaluate([{"text": "x", "label": "d"}])
+    with pytest.raises(ArgumentError, match=r"^`problem_type` must be one of"):
+        build(tmp_path, problem_type="many")
+    with pytest.raises(ArgumentError, match=r"^`windows` must be one of \('mean', 'first'\); it is 'last'\.$"):
+        dataclasses.replace(task.settings, windows="last")
+    with pytest.raises(ArgumentError, match=r"^`thresholds` must be in \[0, 1\]"):
+        dataclasses.replace(task.settings, thresholds=2)
+    with pytest.raises(ArgumentError, match=r"^`top_k` must be at least 1; it is 0\.$"):
+        task.predict("x", top_k=0)
+
+
+def test_a_first_text_without_room(tmp_path):
+    task = build(tmp_path, pairs=True, labels=["a", "b"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="leaves no room for a window"):
+        task.predict((LONG_TEXT, LONG_TEXT))
+    longest = build(tmp_path, pairs=True, labels=["a", "b"], truncation="longest_first")
+    assert isinstance(longest.predict((LONG_TEXT, LONG_TEXT)), Label)
+
+
+def test_generators_and_tables(random):
+    _, task = random
+    expected = task.predict(TEXTS)
+    assert list(task.predict(iter(TEXTS))) == expected
+    assert task.predict([{"text": text} for text in TEXTS]) == expected

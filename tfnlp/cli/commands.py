@@ -1,0 +1,145 @@
+"""The command line: arguments in, one call, text out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tfnlp.cli.display import show_answers, show_report
+from tfnlp.cli.reading import (
+    ColumnsOption,
+    FormatOption,
+    LabelNamesOption,
+    LabelSeparatorOption,
+    SeparatorOption,
+    read_data,
+    read_inputs,
+)
+from tfnlp.cli.training import train_app
+
+app = typer.Typer(
+    help="Train, evaluate, ask and export text models with TensorFlow and Keras.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(train_app, name="train")
+
+
+def main() -> None:
+    """Run the command line; an error of tfnlp is one message, not a traceback."""
+    from tfnlp.errors import TfnlpError
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("tfnlp").setLevel(logging.INFO)
+    try:
+        app()
+    except TfnlpError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+@app.command()
+def evaluate(
+    directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
+    data: Annotated[Path, typer.Option(help="Labelled data, in the files that the task is trained on.")],
+    report: Annotated[Path | None, typer.Option(help="Also write the report as JSON.")] = None,
+    mode: Annotated[
+        Literal["default", "strict"] | None, typer.Option(help="How entities are read, as in seqeval.")
+    ] = None,
+    columns: ColumnsOption = None,
+    format: FormatOption = None,
+    separator: SeparatorOption = None,
+    label_separator: LabelSeparatorOption = None,
+    label_names: LabelNamesOption = None,
+) -> None:
+    """Compare a model's answers with gold labels."""
+    import tfnlp
+
+    task = tfnlp.load(directory)
+    if mode is not None and not isinstance(task, tfnlp.TokenClassifier):
+        raise tfnlp.ArgumentError(f"--mode says nothing to a {type(task).__name__}.")
+    records = read_data(
+        task, data, columns=columns, format=format, separator=separator, label_separator=label_separator,
+        label_names=label_names,
+    )  # fmt: skip
+    found = task.evaluate(records) if mode is None else task.evaluate(records, mode=mode)
+    show_report(found, data.name)
+    if report is not None:
+        report.write_text(found.to_json() + "\n", encoding="utf-8")
+        typer.echo(f"report written to {report}")
+
+
+@app.command()
+def predict(
+    directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="One text a line, or a .jsonl file; without it, lines of standard input.")
+    ] = None,
+    format: Annotated[Literal["jsonl", "table"], typer.Option(help="How to print the answers.")] = "jsonl",
+) -> None:
+    """Answer for each line of a file or of standard input."""
+    import json
+    from itertools import tee
+
+    import tfnlp
+
+    asked, shown = tee(read_inputs(file))
+    answers = tfnlp.load(directory).predict(asked)
+    if format == "table":
+        show_answers(shown, answers)
+        return
+    for given, answer in zip(shown, answers, strict=True):
+        question = given if isinstance(given, dict) else {"text": given}
+        typer.echo(json.dumps(question | answer.to_dict(), ensure_ascii=False))
+
+
+@app.command()
+def export(
+    directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
+    output: Annotated[Path, typer.Argument(help="Where to write; for TensorFlow Serving it ends in a version, ner/1.")],
+) -> None:
+    """Write a SavedModel that takes strings and answers as `predict` does."""
+    import tfnlp
+
+    tfnlp.load(directory).export(output)
+    typer.echo(f"exported to {output}, loaded again and compared with predict: equal")
+
+
+@app.command("check-tokenizer")
+def check_tokenizer(
+    name: Annotated[str, typer.Argument(help="Directory or Hub name of a checkpoint.")],
+    file: Annotated[Path | None, typer.Argument(help="Text to compare on, beside the built-in hard text.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write all differences as JSON.")] = None,
+) -> None:
+    """Compile a tokenizer into the graph, and compare it with the original, text by text."""
+    import json
+
+    from tfnlp import check_tokenizer as check
+    from tfnlp.data.readers import read_lines
+    from tfnlp.tokenization.pretrained import load_tokenizer
+
+    found = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
+    typer.echo(str(found))
+    if report is not None:
+        report.write_text(json.dumps(found.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"report written to {report}")
+    if not found.is_exact:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path | None, typer.Option(help="Keep the model and the SavedModel here.")] = None,
+    seed: int = 0,
+) -> None:
+    """Train, evaluate, ask and export a small model, without network or download."""
+    from tfnlp.demo.tour import run
+
+    run(output, seed=seed, say=typer.echo, show_report=show_report, show_answers=show_answers)

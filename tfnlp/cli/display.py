@@ -1,0 +1,44 @@
+"""Tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def show_report(report: Any, name: str) -> None:
+    """Print a report as a table."""
+    from rich.table import Table
+
+    table = Table(title=name, caption=report.caption)
+    for i, column in enumerate(report.header):
+        table.add_column(column, justify="right" if i else "left")
+    rows = report.rows()
+    for i, row in enumerate(rows):
+        averages_follow = i + 1 < len(rows) and rows[i + 1][0].endswith(" avg") and not row[0].endswith(" avg")
+        table.add_row(*row, end_section=averages_follow)
+    _console().print(table)
+
+
+def show_answers(inputs: Iterable[Any], answers: Iterable[Any]) -> None:
+    """Print what was asked, each with a table of the answer's parts: entities, or labels."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    for given, answer in zip(inputs, answers, strict=True):
+        console.print(Text(given if isinstance(given, str) else str(given), style="bold"))
+        parts = [part.to_dict() for part in ([answer] if hasattr(answer, "name") else answer)]
+        if not parts:
+            console.print(Text("  nothing found", style="dim"))
+            continue
+        table = Table(*parts[0], box=None, pad_edge=True)
+        for part in parts:
+            table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in part.values()))
+        console.print(table)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False)

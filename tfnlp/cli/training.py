@@ -1,0 +1,181 @@
+"""`tfnlp train`: a command for each task, with the options that all training has beside its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from tfnlp.cli.display import show_report
+from tfnlp.cli.reading import (
+    ColumnsOption,
+    FormatOption,
+    LabelNamesOption,
+    LabelSeparatorOption,
+    SeparatorOption,
+    read_data,
+)
+
+train_app = typer.Typer(help="Train a model for a task.", no_args_is_help=True)
+
+
+@dataclass
+class Job:
+    """What a task's own options say.
+
+    Attributes:
+        task: the name of its class.
+        settings: of the task; None: its default.
+        recipe: of training, beside what all tasks have.
+        reading: how to read its files.
+        after: what to do with the trained task and the data for development, if there is any.
+    """
+
+    task: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    after: Callable[[Any, Any], None] = lambda task, dev: None
+
+
+def _train(
+    job: Job,
+    *,
+    model: Annotated[str, typer.Option(help="Directory or Hub name of a checkpoint.")],
+    train: Annotated[Path, typer.Option(help="Training data.")],
+    output: Annotated[Path, typer.Option(help="Directory to write the model to.")],
+    dev: Annotated[Path | None, typer.Option(help="Data to evaluate after every epoch.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 5e-5,
+    warmup: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of steps in which the rate rises.")] = 0.1,
+    weight_decay: Annotated[float, typer.Option(min=0.0)] = 0.01,
+    max_length: Annotated[int | None, typer.Option(help="Most tokens in a row; longer texts become windows.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better score.")] = None,
+    seed: int = 0,
+) -> None:
+    """Make the task, fit it, save it, and show how it does on the data for development."""
+    import tfnlp
+
+    given = {"max_length": max_length, "stride": stride, **job.settings}
+    settings = {name: value for name, value in given.items() if value is not None}
+    task = getattr(tfnlp, job.task).from_pretrained(model, seed=seed, **settings)
+    held_out = None if dev is None else read_data(task, dev, **job.reading)
+    records = read_data(task, train, **job.reading)
+    callbacks = [] if patience is None else [_early_stopping(patience, task, records, held_out)]
+    recipe = {
+        "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "warmup": warmup,
+        "weight_decay": weight_decay, "seed": seed, **job.recipe,
+    }  # fmt: skip
+    task.fit(
+        records,
+        held_out,
+        callbacks=callbacks,
+        **recipe,
+    )
+    job.after(task, held_out)
+    task.save(output)
+    typer.echo(f"saved to {output}")
+    if dev is not None:
+        show_report(task.evaluate(held_out), dev.name)
+
+
+def _early_stopping(patience: int, task: Any, records: Any, held_out: Any) -> Any:
+    if held_out is None:
+        raise typer.BadParameter("--patience needs --dev")
+    from tfnlp._backend import keras
+
+    task.learn(task.source(records))  # it tells what counts
+
+    return keras.callbacks.EarlyStopping(
+        f"val_{task.main_metric}", mode="max", patience=patience, restore_best_weights=True
+    )
+
+
+def _task_command(name: str) -> Callable[[Callable[..., Job]], Callable[..., Job]]:
+    """Make a command of a function from a task's own options to a job: it has those of `_train` too."""
+
+    def register(own: Callable[..., Job]) -> Callable[..., Job]:
+        ours = inspect.signature(own).parameters
+
+        def run(**given: Any) -> None:
+            job = own(**{name: given.pop(name) for name in ours})
+            _train(job, **given)
+
+        hints = get_type_hints(_train, include_extras=True) | get_type_hints(own, include_extras=True)
+        shared = [p for p in inspect.signature(_train).parameters.values() if p.name != "job"]
+        parameters = [
+            p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name]) for p in (*shared, *ours.values())
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = own.__doc__
+        train_app.command(name)(run)
+        return own
+
+    return register
+
+
+SmoothingOption = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the target spread over all labels.")]
+
+
+@_task_command("token-classification")
+def token_classification(
+    label_all_tokens: Annotated[
+        bool | None, typer.Option("--label-all-tokens/--label-first-token", help="Which tokens of a word to label.")
+    ] = None,
+    label_smoothing: SmoothingOption = 0.0,
+    columns: ColumnsOption = None,
+    format: FormatOption = None,
+) -> Job:
+    """Label the words of texts: named entities, parts of speech, slots."""
+    return Job(
+        "TokenClassifier",
+        settings={"label_all_tokens": label_all_tokens},
+        recipe={"label_smoothing": label_smoothing},
+        reading={"columns": columns, "format": format},
+    )
+
+
+@_task_command("text-classification")
+def text_classification(
+    problem_type: Annotated[
+        Literal["single_label_classification", "multi_label_classification", "regression"] | None,
+        typer.Option(help="One label a text, several, or a number; the data tells where it can."),
+    ] = None,
+    windows: Annotated[
+        Literal["mean", "first"] | None, typer.Option(help="Which windows of a long text count.")
+    ] = None,
+    tune_thresholds: Annotated[
+        bool, typer.Option(help="Choose each label's threshold on the data for development.")
+    ] = False,
+    label_smoothing: SmoothingOption = 0.0,
+    columns: ColumnsOption = None,
+    separator: SeparatorOption = None,
+    label_separator: LabelSeparatorOption = None,
+    label_names: LabelNamesOption = None,
+) -> Job:
+    """Label whole texts, or pairs of texts: sentiment, topics, intents, similarity."""
+    if problem_type is None and label_separator is not None:
+        problem_type = "multi_label_classification"
+
+    def after(task: Any, dev: Any) -> None:
+        if tune_thresholds and dev is None:
+            raise typer.BadParameter("--tune-thresholds needs --dev")
+        if tune_thresholds:
+            task.tune_thresholds(dev)
+
+    return Job(
+        "SequenceClassifier",
+        settings={"problem_type": problem_type, "windows": windows},
+        recipe={"label_smoothing": label_smoothing},
+        reading={
+            "columns": columns, "separator": separator, "label_separator": label_separator, "label_names": label_names,
+        },
+        after=after,
+    )  # fmt: skip

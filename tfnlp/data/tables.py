@@ -1,0 +1,158 @@
+"""Files of examples: CSV, TSV, JSON lines, and folders of text files. Streams; knows no TensorFlow and no tokenizer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.errors import ArgumentError, DataError
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_MOST_CHARACTERS = 1 << 24  # of one cell; Python's own limit is 131,072
+
+
+def read_table(
+    path: str | Path,
+    *,
+    columns: Sequence[str | None] | None = None,
+    separator: str | None = None,
+    label_separator: str | None = None,
+    label_names: Sequence[str] | None = None,
+) -> Records:
+    """Read a table of one example a line.
+
+    Args:
+        path: the file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
+        columns: what each column holds (`text`, `text_pair`, `label` ...; `-` or None: nothing of use), for a file
+            without a header. None: the first line names the columns.
+        separator: between columns. None: a comma for `.csv`, a TAB for `.tsv`; texts in quotes may hold either.
+        label_separator: between the labels of one text, if it may have several.
+        label_names: the names of labels that the file gives as numbers from 0.
+
+    Returns:
+        Records of the columns, all text.
+
+    Raises:
+        ArgumentError: if nothing tells the separator.
+        DataError: if the file is missing, is not UTF-8, is empty, or a line has another number of columns.
+    """
+    path = existing_file(path)
+    between = separator or _SEPARATORS.get(unpacked_suffix(path))
+    if between is None:
+        raise ArgumentError(f"{path}: can't tell what stands between the columns. Pass `separator=`.")
+
+    def read() -> Iterator[Record]:
+        csv.field_size_limit(_MOST_CHARACTERS)
+        # Quotes mean nothing where columns stand between TABs, as in most such files.
+        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if between == "\t" else {}
+        rows = csv.reader((line + "\n" for _, line in lines_of(path)), delimiter=between, **options)
+        names = list(columns) if columns is not None else next(rows, [])
+        found = False
+        for cells in rows:
+            if not cells:
+                continue
+            found = True
+            where = f"{path}:{rows.line_num}"
+            if len(cells) != len(names):
+                raise DataError(
+                    f"{where}: expected {len(names)} columns ({', '.join(map(str, names))}), found {len(cells)}. Pass "
+                    "`columns=` to say what each column holds, `separator=` what stands between them."
+                )
+            record = {name: cell for name, cell in zip(names, cells, strict=True) if name not in (None, "-")}
+            yield _labelled(record, label_separator, label_names, where)
+        if not found:
+            raise DataError(f"{path}: the file holds no record.")
+
+    return Records(path, read)
+
+
+def _labelled(record: Record, separator: str | None, names: Sequence[str] | None, where: str) -> Record:
+    """Return a record with its labels apart and named."""
+    if "label" not in record or (separator is None and names is None):
+        return record
+    found = record["label"].split(separator) if separator is not None else [record["label"]]
+    found = [label.strip() for label in found if label.strip()]
+    if names is not None:
+        wrong = [label for label in found if not (label.isdecimal() and int(label) < len(names))]
+        if wrong:
+            raise DataError(f"{where}: {wrong[0]!r} is no number of a label; `label_names` names {len(names)}.")
+        found = [names[int(label)] for label in found]
+    return record | {"label": found if separator is not None else found[0]}
+
+
+def read_objects(path: str | Path) -> Records:
+    """Read one JSON object a line; its keys are the fields of a record.
+
+    Raises:
+        DataError: if the file is missing, is not UTF-8, is empty, or a line is no object.
+    """
+    path = existing_file(path)
+
+    def read() -> Iterator[Record]:
+        found = False
+        for number, line in lines_of(path):
+            if line.strip():
+                found = True
+                yield _object(line, f"{path}:{number}")
+        if not found:
+            raise DataError(f"{path}: the file holds no record.")
+
+    return Records(path, read)
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: not JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
+    return found
+
+
+def read_folder(path: str | Path) -> Records:
+    """Read a folder that holds a folder of `.txt` files for each label, named as the label.
+
+    Raises:
+        DataError: if there is no such folder, it holds no such file, or a file is not UTF-8.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: there is no such directory.")
+
+    def read() -> Iterator[Record]:
+        found = False
+        for file in sorted(path.glob("*/*.txt")):
+            found = True
+            yield {"text": "\n".join(line for _, line in lines_of(file)), "label": file.parent.name}
+        if not found:
+            raise DataError(f"{path}: expected a folder of .txt files for each label; there is no such file.")
+
+    return Records(path, read)
+
+
+def read_examples(path: str | Path, **options: Any) -> Records:
+    """Read a file or folder of examples in the format that its name tells.
+
+    Args:
+        path: a `.csv` or `.tsv` file, a `.jsonl` file, or a folder of text files.
+        options: passed to the reader.
+
+    Raises:
+        ArgumentError: if the name does not tell the format.
+    """
+    if Path(path).is_dir():
+        return read_folder(path, **options)
+    suffix = unpacked_suffix(Path(path))
+    if suffix in (".jsonl", ".ndjson"):
+        return read_objects(path, **options)
+    if suffix in _SEPARATORS or "separator" in options:
+        return read_table(path, **options)
+    raise ArgumentError(
+        f"{path}: can't tell the format from the name. Name the file with one of "
+        f"{sorted([*_SEPARATORS, '.jsonl', '.ndjson'])}, or pass what `read_table(..., separator=)` reads."
+    )

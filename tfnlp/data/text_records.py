@@ -1,0 +1,117 @@
+"""Records of texts, or pairs of texts, with a label, several, or a number. Knows no tokenizer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from tfnlp.data.readers import Record
+from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.tables import read_examples
+from tfnlp.errors import DataError
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
+
+_FRACTION = re.compile(r"[-+]?\d*\.\d+")
+
+LAYOUT = Layout(
+    read=read_examples,
+    synonyms={
+        "sentence": "text", "sentence1": "text", "premise": "text",
+        "sentence2": "text_pair", "hypothesis": "text_pair",
+        "labels": "label", "score": "label",
+    },
+    classes="label",
+    pair=lambda first, second: {"text": first, "label": second},
+)  # fmt: skip
+
+
+def checked_examples(source: Source, problem_type: str) -> Iterator[Record]:
+    """Yield the records of a source, made uniform: `text`, `text_pair` or None, and `label`.
+
+    The label is a string, a list of strings, or a float, as the type of the problem wants it.
+
+    Raises:
+        DataError: naming the first records that are wrong, and why, or if there are none.
+    """
+    to_label = _TO_LABEL[problem_type]
+
+    def problem(record: Record) -> str | None:
+        return example_problem(record) or _label_problem(record, problem_type)
+
+    def uniform(record: Record) -> Record:
+        return {"text": record["text"], "text_pair": record.get("text_pair"), "label": to_label(record["label"])}
+
+    return checked(source, problem, uniform)
+
+
+def example_problem(record: Record, *, may_be_empty: bool = False) -> str | None:
+    """Return what is wrong with a record's texts, or None."""
+    if "text" not in record:
+        return f"expected 'text' and 'label'; found {sorted(map(str, record))}."
+    problem = text_problem(record["text"], "text", may_be_empty=may_be_empty)
+    if problem is None and record.get("text_pair") is not None:
+        problem = text_problem(record["text_pair"], "text_pair", may_be_empty=may_be_empty)
+    return problem
+
+
+def _label_problem(record: Record, problem_type: str) -> str | None:
+    label = record.get("label")
+    if label is None:
+        return "`label` is missing."
+    if problem_type == REGRESSION:
+        try:
+            value = float(label)
+        except (TypeError, ValueError):
+            return f"`label` must be a number; found {label!r:.80}."
+        return None if math.isfinite(value) else f"`label` must be a finite number; found {label!r:.80}."
+    if problem_type == MULTI:
+        if not isinstance(label, (list, tuple)) or not all(isinstance(name, str) for name in label):
+            return f"`label` must be a list of label names; found {label!r:.80}."
+        return None
+    if not isinstance(label, (str, int)) or label == "":
+        return f"`label` must be the name of a label; found {label!r:.80}."
+    return None
+
+
+_TO_LABEL = {SINGLE: str, MULTI: list, REGRESSION: float}
+
+
+def inferred_problem_type(source: Source) -> str:
+    """Tell the type of a problem from the label of its first record: a name, a list of names, or a decimal fraction.
+
+    Raises:
+        DataError: if there is no record.
+    """
+    for record in source:
+        label = record.get("label")
+        if isinstance(label, (list, tuple)):
+            return MULTI
+        return REGRESSION if isinstance(label, float) or _FRACTION.fullmatch(str(label)) else SINGLE
+    raise DataError(f"{source.name}: there are no records.")
+
+
+def as_example(given: Any, number: int) -> Record:
+    """Make a record of what `predict` takes: a text, a pair of texts as a tuple, or a dict of `text` and `text_pair`.
+
+    Raises:
+        DataError: if it is none of these; `number` says which it is.
+    """
+    if isinstance(given, str):
+        record: Record = {"text": given}
+    elif isinstance(given, tuple) and len(given) == 2:
+        record = {"text": given[0], "text_pair": given[1]}
+    elif isinstance(given, Mapping):
+        record = {LAYOUT.synonyms.get(name, name): value for name, value in given.items()}
+    else:
+        raise DataError(
+            f"text {number}: expected a string, a pair of them, or a dict with 'text'; found {given!r:.80}."
+        )
+    problem = example_problem(record, may_be_empty=True)
+    if problem is not None:
+        raise DataError(f"text {number}: {problem}")
+    return {"text": record["text"], "text_pair": record.get("text_pair")}

@@ -1,0 +1,420 @@
+"""`SequenceClassifier`: sentiment, topics, intents, similarity: a label, several, or a number for a text or a pair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
+from tfnlp.data.readers import Record
+from tfnlp.data.sources import Source
+from tfnlp.data.text_records import (
+    LAYOUT,
+    MULTI,
+    PROBLEM_TYPES,
+    REGRESSION,
+    SINGLE,
+    ProblemType,
+    as_example,
+    checked_examples,
+    inferred_problem_type,
+)
+from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.labels import LabelMap
+from tfnlp.outputs import Label, Labels
+from tfnlp.reports import ClassificationReport, RegressionReport
+from tfnlp.tasks.base import Settings
+from tfnlp.tasks.labelled import LabelledTask
+from tfnlp.tasks.network import all_row_outputs, features_in_graph, outputs_in_steps
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.recipe import Recipe
+from tfnlp.training.text_metrics import best_thresholds, multi_label_report, regression_report, single_label_report
+
+logger = logging.getLogger(__name__)
+
+_PREDICTED_TOGETHER = 2048  # texts sorted by length together
+_NUMBER = "score"  # the name of a regression's one label
+
+
+@dataclass(frozen=True)
+class SequenceClassifierSettings(Settings):
+    """What a classifier of texts remembers beside the network.
+
+    Attributes:
+        windows: of a text longer than a row, whether the `mean` of its windows' logits counts, or the `first`'s alone.
+        pairs: whether it classifies pairs of texts; training data tells.
+        truncation: which text of a pair that is too long becomes windows: `only_second`, `only_first`; or
+            `longest_first`, by which a pair loses what is too long.
+        thresholds: of each label, where a text may have several: the score from which it is given. One number serves
+            for all.
+    """
+
+    windows: Literal["mean", "first"] = "mean"
+    pairs: bool = False
+    truncation: Literal["only_second", "only_first", "longest_first"] = "only_second"
+    thresholds: tuple[float, ...] = (0.5,)
+
+    def __post_init__(self) -> None:
+        given = (self.thresholds,) if isinstance(self.thresholds, (int, float)) else self.thresholds
+        object.__setattr__(self, "thresholds", tuple(given))
+        for name, allowed in (
+            ("windows", ("mean", "first")),
+            ("truncation", ("only_second", "only_first", "longest_first")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ArgumentError(f"`{name}` must be one of {allowed}; it is {getattr(self, name)!r}.")
+        if not all(0 <= threshold <= 1 for threshold in self.thresholds):
+            raise ArgumentError(f"`thresholds` must be in [0, 1]; they are {self.thresholds}.")
+
+
+@final
+class SequenceClassifier(LabelledTask):
+    """Labels whole texts, or pairs of texts.
+
+    Example:
+        classifier = SequenceClassifier.from_pretrained("bert-base-cased")
+        classifier.fit("train.csv", validation_data="dev.csv", epochs=3)
+        classifier.predict("What a film!")  # Label(name='positive', score=0.98)
+    """
+
+    auto_class: ClassVar[str] = "TFAutoModelForSequenceClassification"
+    settings_class: ClassVar[type[Settings]] = SequenceClassifierSettings
+    layout = LAYOUT
+    settings: SequenceClassifierSettings
+
+    def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
+        super().__init__(source, config, tokenizer, settings)
+        if self.is_trained and config.problem_type is None:  # as transformers reads its own checkpoints
+            config.problem_type = REGRESSION if config.num_labels == 1 else SINGLE
+
+    @classmethod
+    def _make(cls, source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> SequenceClassifier:
+        problem_type = options.pop("problem_type", None)
+        if problem_type is not None and problem_type not in PROBLEM_TYPES:
+            raise ArgumentError(f"`problem_type` must be one of {PROBLEM_TYPES}; it is {problem_type!r}.")
+        if problem_type is not None:
+            config.problem_type = problem_type
+        if problem_type == REGRESSION:
+            options.setdefault("labels", [_NUMBER])
+        return super()._make(source, config, tokenizer, options)
+
+    @property
+    def problem_type(self) -> ProblemType | None:
+        """One label, several, or a number, by transformers' names; None while it is unknown."""
+        return self.config.problem_type
+
+    # Training
+
+    def learn(self, records: Source) -> None:
+        """Take the type of the problem, the labels, and whether texts are pairs from training data."""
+        if self.problem_type is None:
+            self.config.problem_type = inferred_problem_type(records)
+        first = next(checked_examples(records, self._type))
+        if first["text_pair"] is not None:
+            self.settings = replace(self.settings, pairs=True)
+        super().learn(records)
+
+    @property
+    def _type(self) -> str:
+        return self.problem_type or SINGLE
+
+    def labels_of(self, records: Source) -> LabelMap:
+        """Return the labels that training data holds, in alphabetical order."""
+        if self._type == REGRESSION:
+            return LabelMap((_NUMBER,))
+        names: set[str] = set()
+        for record in checked_examples(records, self._type):
+            names.update([record["label"]] if self._type == SINGLE else record["label"])
+        labels = LabelMap(tuple(sorted(names)))
+        logger.info("%d labels of %s: %s", len(labels), records.name, ", ".join(labels.names[:50]))
+        return labels
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """A label id, a number for each label (1: the text has it), or a number."""
+        if self._type == SINGLE:
+            return {"logits": Target()}
+        return {"logits": Target(dtype="float32", shape=(len(self.known_labels),))}
+
+    def encode(self, records: Source) -> Iterator[RowChunk]:
+        """Yield labelled rows; each window of a long text has its text's label."""
+        for encoded, gold in self._labelled(records):
+            columns = encoded.features(self.tokenizer.input_names)
+            yield RowChunk(columns, encoded.splits, {"logits": gold[encoded.row_to_record]})
+
+    def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
+        """Yield chunks of records encoded, and what is right for each record."""
+        position = 0
+        for chunk in chunked(checked_examples(records, self._type), CHUNK):
+            gold = self._gold(chunk, f"{records.name}: record", position)
+            yield self._encoded(chunk, f"{records.name}: record", position), gold
+            position += len(chunk)
+
+    def _gold(self, records: Sequence[Record], where: str, position: int) -> np.ndarray:
+        """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
+        if self._type == REGRESSION:
+            return np.array([[record["label"]] for record in records], np.float32)
+        labels = self.known_labels
+        for number, record in enumerate(records, start=position + 1):
+            names = [record["label"]] if self._type == SINGLE else record["label"]
+            wrong = next((name for name in names if name not in labels.ids), None)
+            if wrong is not None:
+                raise LabelError(f"{where} {number}: {labels.unknown(wrong)}")
+        if self._type == SINGLE:
+            return np.array([labels.ids[record["label"]] for record in records], np.int32)
+        return np.array([[name in record["label"] for name in labels.names] for record in records], np.float32)
+
+    def _encoded(self, records: Sequence[Record], where: str, position: int) -> Encoded:
+        pairs = [record["text_pair"] for record in records]
+        for number, pair in enumerate(pairs, start=position + 1):
+            if (pair is not None) != self.settings.pairs:
+                expected = "a pair of texts" if self.settings.pairs else "one text"
+                raise DataError(f"{where} {number}: expected {expected}; found {'one' if pair is None else 'two'}.")
+        encoded = self.tokenizer.encode(
+            [record["text"] for record in records],
+            pairs if self.settings.pairs else None,
+            max_length=self.settings.max_length,
+            stride=self._stride,
+            truncation=self.settings.truncation if self.settings.pairs else None,
+        )
+        return encoded if self.settings.windows == "mean" else encoded.taken(encoded.first_rows)
+
+    @property
+    def _stride(self) -> int:
+        return 0 if self.settings.truncation == "longest_first" and self.settings.pairs else self.settings.stride
+
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy, that of each label by itself, or the squared error."""
+        if self._type == SINGLE:
+            weights = None
+            if recipe.label_weights is not None:
+                given = {self.known_labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
+                weights = [given.get(i, 1.0) for i in range(len(self.known_labels))]
+            return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
+        if recipe.label_weights is not None:
+            raise ArgumentError("`label_weights` are for texts with one label each.")
+        if self._type == MULTI:
+            smoothing = recipe.label_smoothing
+            return {"logits": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)}
+        return {"logits": keras.losses.MeanSquaredError()}
+
+    # Evaluation
+
+    def evaluate(self, records: Any) -> ClassificationReport | RegressionReport:
+        """Compare answers with labels.
+
+        Args:
+            records: a file, a list of records, a table or a dataset, with labels.
+
+        Returns:
+            A report: print it for a table, `to_json()` for a file, `confusion.plot()` for a picture.
+
+        Raises:
+            DataError: if a record can't be used.
+            LabelError: if a label is not one of the model's.
+        """
+        gold, logits = self._compared(records)
+        names = self.known_labels.names
+        if self._type == REGRESSION:
+            return regression_report(gold[:, 0].astype(np.float64), logits[:, 0].astype(np.float64))
+        losses = self.loss(Recipe())["logits"](gold, logits).numpy()
+        if self._type == SINGLE:
+            return single_label_report(names, gold, logits.argmax(1), loss=float(losses))
+        return multi_label_report(names, gold > 0, self._chosen(_sigmoid(logits)), loss=float(losses))
+
+    @property
+    def main_metric(self) -> str:
+        """The mean F1 of the labels, or the correlation of ranks."""
+        return "spearman" if self._type == REGRESSION else "macro_f1"
+
+    def tune_thresholds(self, records: Any) -> tuple[float, ...]:
+        """Choose the threshold of each label by its F1 on records that were not trained on, and keep it.
+
+        Args:
+            records: as for `evaluate`.
+
+        Returns:
+            The thresholds, in the order of the labels.
+
+        Raises:
+            ArgumentError: unless texts may have several labels.
+        """
+        if self._type != MULTI:
+            raise ArgumentError("thresholds are for texts with several labels each (`multi_label_classification`).")
+        gold, logits = self._compared(records)
+        thresholds = best_thresholds(gold > 0, _sigmoid(logits))
+        self.settings = replace(self.settings, thresholds=thresholds)
+        return thresholds
+
+    def _compared(self, records: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is right, and the logits, of all records."""
+        found = [(gold, self._logits(encoded, len(gold))) for encoded, gold in self._labelled(self.source(records))]
+        gold, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return gold, logits
+
+    def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
+        """Return the logits of each record: the mean of those of its rows. Shape `(records, labels)`, float32."""
+        rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
+        sums = np.zeros((num_records, rows.shape[1]), np.float32)
+        np.add.at(sums, encoded.row_to_record, rows)
+        return sums / np.bincount(encoded.row_to_record, minlength=num_records)[:, None].astype(np.float32)
+
+    def _chosen(self, scores: np.ndarray) -> np.ndarray:
+        """Tell which labels reach their thresholds. Shape as `scores`."""
+        return scores >= self._thresholds
+
+    @property
+    def _thresholds(self) -> np.ndarray:
+        given, count = self.settings.thresholds, len(self.known_labels)
+        if len(given) not in (1, count):
+            raise ArgumentError(f"`thresholds` must be one number or {count}, one for each label; they are {given}.")
+        return np.broadcast_to(np.array(given, np.float32), (count,))
+
+    # Prediction
+
+    def predict(self, inputs: Any, *, top_k: int | None = None) -> Any:
+        """Label texts.
+
+        Args:
+            inputs: a text; a pair of texts, as a tuple or a dict of `text` and `text_pair`; a list of either; or an
+                iterable, whose answers then come as a generator that reads 2,048 texts at a time.
+            top_k: how many labels to give, the likeliest first; more than there are gives all.
+
+        Returns:
+            For one text a `Label`; with `top_k`, or where a text may have several labels, `Labels`: those that reach
+            their thresholds. For a list, `Predictions`: a sequence of those, in its order.
+
+        Raises:
+            DataError: if an input is none of these, or a pair where texts stand alone.
+            LabelError: if the labels are not known yet.
+        """
+        if top_k is not None and top_k < 1:
+            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
+        if isinstance(inputs, (str, tuple, dict)):
+            return next(self._answers([inputs], top_k))
+        return self._answered(inputs, lambda given: self._answers(given, top_k))
+
+    def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Label | Labels]:
+        answer = self._answer(top_k)
+        position = 0
+        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
+            records = [as_example(given, number) for number, given in enumerate(chunk, start=position + 1)]
+            scores = self._scores(self._logits(self._encoded(records, "text", position), len(records)))
+            yield from map(answer, scores)
+            position += len(chunk)
+
+    def _scores(self, logits: np.ndarray) -> np.ndarray:
+        if self._type == REGRESSION:
+            return logits
+        return _sigmoid(logits) if self._type == MULTI else _softmax(logits)
+
+    def _answer(self, top_k: int | None) -> Callable[[np.ndarray], Label | Labels]:
+        """Return the function from scores to an answer."""
+        names = self.known_labels.names
+
+        def ranked(scores: np.ndarray) -> Labels:
+            order = np.argsort(-scores, kind="stable")
+            if top_k is None:
+                order = order[self._chosen(scores)[order]]
+            return Labels(Label(names[i], float(scores[i])) for i in order[:top_k])
+
+        def best(scores: np.ndarray) -> Label:
+            return Label(names[scores.argmax()], float(scores.max()))
+
+        return best if top_k is None and self._type != MULTI else ranked
+
+    # Serving
+
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """A text, and the second of a pair."""
+        names = ("text", "text_pair") if self.settings.pairs else ("text",)
+        return {name: tf.TensorSpec([None], tf.string, name=name) for name in names}
+
+    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return texts, and the second ones of pairs."""
+        records = [as_example(given, number) for number, given in enumerate(inputs, start=1)]
+        return {name: [record[name] for record in records] for name in self.serving_inputs}
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Pair each text's first words with it where the task wants pairs."""
+        return [(" ".join(text.split()[:2]), text) if self.settings.pairs else text for text in texts]
+
+    def serving_outputs(self, *, text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:  # type: ignore[override]
+        """Answer in the graph.
+
+        Args:
+            text: Shape `(batch,)`, string.
+            text_pair: the second text of each pair. Shape `(batch,)`, string.
+
+        Returns:
+            `label`, string, and `score`, float32, of shape `(batch,)`: the best label; `labels` and `scores`, of shape
+            `(batch, labels)`: all of them, the likeliest first; and where a text may have several, `is_chosen`, bool:
+            which reach their thresholds. Of a regression, `score` alone.
+        """
+        settings = self.settings
+        rows = self.tokenizer.graph(
+            text,
+            text_pair,
+            max_length=settings.max_length,
+            stride=self._stride,
+            truncation=settings.truncation if settings.pairs else None,
+        )
+        record = rows["row_to_record"]
+        if settings.windows == "first":
+            is_first = tf.concat([[True], record[1:] != record[:-1]], 0)[: tf.size(record)]
+            rows = {name: tf.ragged.boolean_mask(rows[name], is_first) for name in self.tokenizer.input_names}
+            record = tf.boolean_mask(record, is_first)
+        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
+        logits = tf.math.unsorted_segment_mean(logits, record, tf.size(text))
+        if self._type == REGRESSION:
+            return {"score": logits[:, 0]}
+        is_multi = self._type == MULTI
+        scores = tf.math.sigmoid(logits) if is_multi else tf.nn.softmax(logits)
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        labels = tf.gather(tf.constant(self.known_labels.names), order)
+        ranked = tf.gather(scores, order, batch_dims=1)
+        found = {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
+        return found | ({"is_chosen": ranked >= tf.gather(self._thresholds, order)} if is_multi else {})
+
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
+        differences = []
+        for i, (given, answer) in enumerate(zip(inputs, self.predict(list(inputs), top_k=1 << 30), strict=True)):
+            if self._type == REGRESSION:
+                theirs = Labels([Label(_name_of(answer), float(served["score"][i]))])
+            else:
+                pairs = zip(served["labels"][i], served["scores"][i], strict=True)
+                theirs = Labels(Label(name.decode(), float(score)) for name, score in pairs)
+            if not _are_close(theirs, answer):
+                differences.append(f"{given!r:.80}: served {theirs}, predicted {answer}")
+        return differences
+
+
+def _name_of(labels: Labels) -> str:
+    return labels[0].name
+
+
+def _are_close(first: Labels, second: Labels) -> bool:
+    """Tell whether scores agree; labels whose scores are the same may change places."""
+    by_name = {label.name: label.score for label in second}
+    return len(first) == len(second) and all(
+        abs(label.score - by_name[label.name]) <= 1e-5 * max(1.0, abs(label.score)) for label in first
+    )
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)

@@ -1,0 +1,117 @@
+"""Scores of answers for whole texts, by scikit-learn and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfnlp.reports import ClassificationReport, ConfusionMatrix, RegressionReport, Scores
+
+
+def single_label_report(
+    names: tuple[str, ...], gold: np.ndarray, predicted: np.ndarray, *, loss: float | None = None
+) -> ClassificationReport:
+    """Compare one label a text.
+
+    Args:
+        names: of the labels.
+        gold: label ids. Shape `(texts,)`.
+        predicted: label ids. Shape `(texts,)`.
+        loss: the mean loss of a text.
+    """
+    from sklearn.metrics import confusion_matrix, matthews_corrcoef
+
+    ids = range(len(names))
+    counts = confusion_matrix(gold, predicted, labels=ids)
+    return ClassificationReport(
+        **_scores(names, gold, predicted),
+        accuracy=float(np.mean(gold == predicted)),
+        num_records=len(gold),
+        loss=loss,
+        matthews=float(matthews_corrcoef(gold, predicted)),
+        confusion=ConfusionMatrix(names, tuple(tuple(map(int, row)) for row in counts)),
+    )
+
+
+def multi_label_report(
+    names: tuple[str, ...], gold: np.ndarray, predicted: np.ndarray, *, loss: float | None = None
+) -> ClassificationReport:
+    """Compare several labels a text; the accuracy is the share of texts all of whose labels are right.
+
+    Args:
+        names: of the labels.
+        gold: whether each text has each label. Shape `(texts, labels)`, bool.
+        predicted: whether it was answered. Shape `(texts, labels)`, bool.
+        loss: the mean loss of a text.
+    """
+    return ClassificationReport(
+        **_scores(names, gold.astype(int), predicted.astype(int)),
+        accuracy=float(np.mean((gold == predicted).all(1))),
+        num_records=len(gold),
+        loss=loss,
+    )
+
+
+def _scores(names: tuple[str, ...], gold: np.ndarray, predicted: np.ndarray) -> dict:
+    from sklearn.metrics import precision_recall_fscore_support as scores
+
+    ids = list(range(len(names)))
+    precision, recall, f1, support = scores(gold, predicted, labels=ids, zero_division=0)
+    averages = {
+        average: scores(gold, predicted, labels=ids, average=average, zero_division=0)[:3]
+        for average in ("micro", "macro")
+    }
+    total = int(support.sum())
+    return {
+        "labels": {
+            name: Scores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+            for i, name in enumerate(names)
+        },
+        **{
+            average: Scores(float(found[0]), float(found[1]), float(found[2]), total)
+            for average, found in averages.items()
+        },
+    }
+
+
+def regression_report(gold: np.ndarray, predicted: np.ndarray) -> RegressionReport:
+    """Compare numbers. A correlation with numbers that are all equal is not defined, and is NaN.
+
+    Args:
+        gold: the right ones. Shape `(texts,)`, float.
+        predicted: the answers. Shape `(texts,)`, float.
+    """
+    from scipy import stats
+
+    is_defined = np.ptp(gold) > 0 and np.ptp(predicted) > 0 if len(gold) > 1 else False
+    error = float(np.mean((gold - predicted) ** 2))
+    return RegressionReport(
+        pearson=float(stats.pearsonr(gold, predicted)[0]) if is_defined else float("nan"),
+        spearman=float(stats.spearmanr(gold, predicted)[0]) if is_defined else float("nan"),
+        mean_squared_error=error,
+        num_records=len(gold),
+        loss=error,
+    )
+
+
+def best_thresholds(gold: np.ndarray, scores: np.ndarray) -> tuple[float, ...]:
+    """Return for each label the threshold with the greatest F1, the one nearest to 0.5 of several.
+
+    Args:
+        gold: whether each text has each label. Shape `(texts, labels)`, bool.
+        scores: of each label, in [0, 1]. Shape `(texts, labels)`.
+
+    Returns:
+        In [0, 1]; 0.5 for a label that no text has.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    found = []
+    for truth, score in zip(gold.T, scores.T, strict=True):
+        if not truth.any():
+            found.append(0.5)
+            continue
+        precision, recall, thresholds = precision_recall_curve(truth, score)
+        f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-12))[:-1]
+        best = np.flatnonzero(f1 >= f1.max() - 1e-12)
+        found.append(float(thresholds[best[np.argmin(np.abs(thresholds[best] - 0.5))]]))
+    return tuple(found)
