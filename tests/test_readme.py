@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.tiny import RECORDS
+from tests.tiny import EXAMPLES, RECORDS
 from tfnlp.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ def workplace(checkpoints, tmp_path, monkeypatch):
     for name in ("train", "dev", "test"):
         sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(r["words"], r["labels"], strict=True)) for r in RECORDS]
         Path(f"{name}.conll").write_text("\n".join(sentences))
+        examples = "".join(f"{example['text']},{example['label']}\n" for example in EXAMPLES)
+        Path(f"{name}.csv").write_text(f"text,label\n{examples}")
     return tmp_path
 
 
@@ -62,10 +65,9 @@ def test_links_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_example(workplace, capsys):
-    import runpy
-
-    example = runpy.run_path(str(ROOT / "examples" / "token_classification.py"))
-    example["main"]("bert-base-cased", "train.conll", "dev.conll", "my-ner")
+@pytest.mark.parametrize(("name", "ending"), [("token_classification", "conll"), ("text_classification", "csv")])
+def test_examples(workplace, capsys, name, ending):
+    example = runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
+    example["main"]("bert-base-cased", f"train.{ending}", f"dev.{ending}", "mine")
     assert "micro avg" in capsys.readouterr().out
-    assert (workplace / "my-ner" / "serving" / "1" / "saved_model.pb").exists()
+    assert (workplace / "mine" / "serving" / "1" / "saved_model.pb").exists()

@@ -109,9 +109,9 @@ class Labels(Sequence[Label]):
     @overload
     def __getitem__(self, index: int) -> Label: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Label, ...]: ...
-    def __getitem__(self, index: int | slice) -> Label | tuple[Label, ...]:
-        return self._labels[index]
+    def __getitem__(self, index: slice) -> Labels: ...
+    def __getitem__(self, index: int | slice) -> Label | Labels:
+        return Labels(self._labels[index]) if isinstance(index, slice) else self._labels[index]
 
     def __len__(self) -> int:
         return len(self._labels)

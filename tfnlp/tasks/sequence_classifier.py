@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, final
@@ -30,6 +30,7 @@ from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.base import Settings
+from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import all_row_outputs, features_in_graph, outputs_in_steps
 from tfnlp.tokenization.encoded import Encoded
@@ -228,7 +229,7 @@ class SequenceClassifier(LabelledTask):
         losses = self.loss(Recipe())["logits"](gold, logits).numpy()
         if self._type == SINGLE:
             return single_label_report(names, gold, logits.argmax(1), loss=float(losses))
-        return multi_label_report(names, gold > 0, self._chosen(_sigmoid(logits)), loss=float(losses))
+        return multi_label_report(names, gold > 0, label_scores(logits, MULTI) >= self._thresholds, loss=float(losses))
 
     @property
     def main_metric(self) -> str:
@@ -250,7 +251,7 @@ class SequenceClassifier(LabelledTask):
         if self._type != MULTI:
             raise ArgumentError("thresholds are for texts with several labels each (`multi_label_classification`).")
         gold, logits = self._compared(records)
-        thresholds = best_thresholds(gold > 0, _sigmoid(logits))
+        thresholds = best_thresholds(gold > 0, label_scores(logits, MULTI))
         self.settings = replace(self.settings, thresholds=thresholds)
         return thresholds
 
@@ -266,10 +267,6 @@ class SequenceClassifier(LabelledTask):
         sums = np.zeros((num_records, rows.shape[1]), np.float32)
         np.add.at(sums, encoded.row_to_record, rows)
         return sums / np.bincount(encoded.row_to_record, minlength=num_records)[:, None].astype(np.float32)
-
-    def _chosen(self, scores: np.ndarray) -> np.ndarray:
-        """Tell which labels reach their thresholds. Shape as `scores`."""
-        return scores >= self._thresholds
 
     @property
     def _thresholds(self) -> np.ndarray:
@@ -303,33 +300,19 @@ class SequenceClassifier(LabelledTask):
         return self._answered(inputs, lambda given: self._answers(given, top_k))
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Label | Labels]:
-        answer = self._answer(top_k)
+        names, least = self.known_labels.names, self._thresholds
         position = 0
         for chunk in chunked(inputs, _PREDICTED_TOGETHER):
             records = [as_example(given, number) for number, given in enumerate(chunk, start=position + 1)]
-            scores = self._scores(self._logits(self._encoded(records, "text", position), len(records)))
-            yield from map(answer, scores)
+            logits = self._logits(self._encoded(records, "text", position), len(records))
+            for scores in label_scores(logits, self._type):
+                if top_k is not None:
+                    yield ranked_labels(names, scores)[:top_k]
+                elif self._type == MULTI:
+                    yield ranked_labels(names, scores, least)
+                else:
+                    yield ranked_labels(names, scores)[0]
             position += len(chunk)
-
-    def _scores(self, logits: np.ndarray) -> np.ndarray:
-        if self._type == REGRESSION:
-            return logits
-        return _sigmoid(logits) if self._type == MULTI else _softmax(logits)
-
-    def _answer(self, top_k: int | None) -> Callable[[np.ndarray], Label | Labels]:
-        """Return the function from scores to an answer."""
-        names = self.known_labels.names
-
-        def ranked(scores: np.ndarray) -> Labels:
-            order = np.argsort(-scores, kind="stable")
-            if top_k is None:
-                order = order[self._chosen(scores)[order]]
-            return Labels(Label(names[i], float(scores[i])) for i in order[:top_k])
-
-        def best(scores: np.ndarray) -> Label:
-            return Label(names[scores.argmax()], float(scores.max()))
-
-        return best if top_k is None and self._type != MULTI else ranked
 
     # Serving
 
@@ -390,31 +373,10 @@ class SequenceClassifier(LabelledTask):
         differences = []
         for i, (given, answer) in enumerate(zip(inputs, self.predict(list(inputs), top_k=1 << 30), strict=True)):
             if self._type == REGRESSION:
-                theirs = Labels([Label(_name_of(answer), float(served["score"][i]))])
+                theirs = Labels([Label(answer[0].name, float(served["score"][i]))])
             else:
                 pairs = zip(served["labels"][i], served["scores"][i], strict=True)
                 theirs = Labels(Label(name.decode(), float(score)) for name, score in pairs)
-            if not _are_close(theirs, answer):
+            if not are_close(theirs, answer):
                 differences.append(f"{given!r:.80}: served {theirs}, predicted {answer}")
         return differences
-
-
-def _name_of(labels: Labels) -> str:
-    return labels[0].name
-
-
-def _are_close(first: Labels, second: Labels) -> bool:
-    """Tell whether scores agree; labels whose scores are the same may change places."""
-    by_name = {label.name: label.score for label in second}
-    return len(first) == len(second) and all(
-        abs(label.score - by_name[label.name]) <= 1e-5 * max(1.0, abs(label.score)) for label in first
-    )
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)

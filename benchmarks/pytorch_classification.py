@@ -1,0 +1,85 @@
+"""The recipe of `tfnlp train text-classification` in plain PyTorch, for comparison.
+
+    python -m benchmarks.pytorch_classification --model M --train F --dev F --columns text,label [--label-separator ,]
+
+Same data, labels, batch size, AdamW, warm-up and decay, clipping; padded per batch. The report is tfnlp's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from benchmarks import pytorch_training
+from tfnlp import read_table
+from tfnlp.data.sources import as_source
+from tfnlp.data.text_records import LAYOUT, MULTI, REGRESSION, SINGLE, checked_examples, inferred_problem_type
+from tfnlp.training.text_metrics import multi_label_report, regression_report, single_label_report
+
+
+def gold_of(records, names, problem):
+    """Return what is right for each record."""
+    if problem == REGRESSION:
+        return np.array([record["label"] for record in records], np.float32)
+    if problem == SINGLE:
+        return np.array([names.index(record["label"]) for record in records])
+    return np.array([[name in record["label"] for name in names] for record in records], np.float32)
+
+
+def main() -> None:
+    """Train and print the report."""
+    parser = pytorch_training.parser(__doc__)
+    parser.add_argument("--columns", required=True)
+    parser.add_argument("--label-separator")
+    options = parser.parse_args()
+    pytorch_training.seed(options.seed)
+    columns = options.columns.split(",")
+
+    def read(path):
+        source = as_source(read_table(path, columns=columns, label_separator=options.label_separator), LAYOUT)
+        problem = MULTI if options.label_separator else inferred_problem_type(source)
+        return list(checked_examples(source, problem)), problem
+
+    records, problem = read(options.train)
+    labels = [record["label"] for record in records]
+    names = sorted({name for label in labels for name in (label if problem == MULTI else [label])})
+    names = ["score"] if problem == REGRESSION else names
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        options.model, num_labels=len(names), problem_type=problem
+    )
+
+    def encode(records):
+        texts = [record["text"] for record in records]
+        pairs = [record["text_pair"] for record in records] if records[0]["text_pair"] is not None else None
+        found = tokenizer(texts, pairs, truncation=True, max_length=512)
+        return list(zip(found["input_ids"], found["token_type_ids"], gold_of(records, names, problem), strict=True))
+
+    def collate(rows):
+        ids, types, gold = zip(*rows, strict=True)
+        return {
+            "input_ids": pytorch_training.padded(list(ids), 0),
+            "token_type_ids": pytorch_training.padded(list(types), 0),
+            "attention_mask": pytorch_training.padded([[1] * len(row) for row in ids], 0),
+            "labels": torch.tensor(np.array(gold)),
+        }
+
+    pytorch_training.train(model, encode(records), collate, options)
+    held_out, _ = read(options.dev)
+    rows, logits = encode(held_out), []
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(rows), 32):
+            logits.append(model(**collate(rows[start : start + 32])).logits.numpy())
+    found, gold = np.concatenate(logits), gold_of(held_out, names, problem)
+    if problem == REGRESSION:
+        print(regression_report(gold, found[:, 0]))
+    elif problem == SINGLE:
+        print(single_label_report(tuple(names), gold, found.argmax(1)))
+    else:
+        print(multi_label_report(tuple(names), gold > 0, found >= 0))
+
+
+if __name__ == "__main__":
+    main()
