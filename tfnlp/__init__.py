@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "tfnlp.tasks.token_classifier": ("TokenClassifier",),
     "tfnlp.tasks.sequence_classifier": ("SequenceClassifier",),
+    "tfnlp.tasks.zero_shot_classifier": ("ZeroShotClassifier",),
     "tfnlp.tasks.loading": ("load",),
     "tfnlp.tokenization.graph.graph_tokenizer": ("GraphTokenizer",),
     "tfnlp.tokenization.checking": ("TokenizerCheck", "check_tokenizer"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.checkpoints.directories import written_whole
 from tfnlp.errors import ExportError, UnsupportedTokenizerError
-from tfnlp.tasks.base import TaskModel
 from tfnlp.tokenization.checking import check_tokenizer
 
 # Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
@@ -24,6 +23,26 @@ _SAMPLES = (
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
+class Exportable(Protocol):
+    """What can be exported: a `TaskModel`, whose docstrings tell what each part does, or something over one."""
+
+    @property
+    def tokenizer(self) -> Any: ...
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def model(self) -> Any: ...
+    @property
+    def forward(self) -> Any: ...
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]: ...
+    @property
+    def serving_outputs(self) -> Callable[..., dict[str, tf.Tensor]]: ...
+    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]: ...
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]: ...
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]: ...
+
+
 class _Servable(tf.Module):
     """Holds the functions to export, and the variables they read: not the Keras model, whose own traces are many."""
 
@@ -32,7 +51,7 @@ class _Servable(tf.Module):
         self.weights = list(variables)
 
 
-def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
+def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
     """Write a SavedModel, load it again, and compare its answers with `predict`.
 
     Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
@@ -62,7 +81,7 @@ def export_saved_model(task: TaskModel, directory: str | Path, *, samples: Seque
             )
 
 
-def _check_tokenizer(task: TaskModel, texts: Sequence[str]) -> None:
+def _check_tokenizer(task: Exportable, texts: Sequence[str]) -> None:
     """Refuse to export a tokenizer that differs from the checkpoint's own on any of some texts."""
     found = check_tokenizer(task.tokenizer.hf, texts, decodes=False)
     if found.unsupported is not None:
@@ -73,7 +92,7 @@ def _check_tokenizer(task: TaskModel, texts: Sequence[str]) -> None:
         )
 
 
-def write_saved_model(task: TaskModel, directory: str | Path) -> None:
+def write_saved_model(task: Exportable, directory: str | Path) -> None:
     """Write the SavedModel, uncompared."""
     servable = _Servable(task.model.variables)
 

@@ -303,9 +303,7 @@ class SequenceClassifier(LabelledTask):
         names, least = self.known_labels.names, self._thresholds
         position = 0
         for chunk in chunked(inputs, _PREDICTED_TOGETHER):
-            records = [as_example(given, number) for number, given in enumerate(chunk, start=position + 1)]
-            logits = self._logits(self._encoded(records, "text", position), len(records))
-            for scores in label_scores(logits, self._type):
+            for scores in label_scores(self.logits(chunk, position=position), self._type):
                 if top_k is not None:
                     yield ranked_labels(names, scores)[:top_k]
                 elif self._type == MULTI:
@@ -313,6 +311,19 @@ class SequenceClassifier(LabelledTask):
                 else:
                     yield ranked_labels(names, scores)[0]
             position += len(chunk)
+
+    def logits(self, inputs: Sequence[Any], *, position: int = 0) -> np.ndarray:
+        """Run the network on texts, or pairs of texts.
+
+        Args:
+            inputs: as `predict` takes them.
+            position: how many came before, for messages.
+
+        Returns:
+            Of a long text, the mean of its windows' logits, or the first's. Shape `(inputs, labels)`, float32.
+        """
+        records = [as_example(given, number) for number, given in enumerate(inputs, start=position + 1)]
+        return self._logits(self._encoded(records, "text", position), len(records))
 
     # Serving
 
@@ -343,6 +354,27 @@ class SequenceClassifier(LabelledTask):
             `(batch, labels)`: all of them, the likeliest first; and where a text may have several, `is_chosen`, bool:
             which reach their thresholds. Of a regression, `score` alone.
         """
+        logits = self.logits_in_graph(text, text_pair)
+        if self._type == REGRESSION:
+            return {"score": logits[:, 0]}
+        is_multi = self._type == MULTI
+        scores = tf.math.sigmoid(logits) if is_multi else tf.nn.softmax(logits)
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        labels = tf.gather(tf.constant(self.known_labels.names), order)
+        ranked = tf.gather(scores, order, batch_dims=1)
+        found = {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
+        return found | ({"is_chosen": ranked >= tf.gather(self._thresholds, order)} if is_multi else {})
+
+    def logits_in_graph(self, text: tf.Tensor, text_pair: tf.Tensor | None = None) -> tf.Tensor:
+        """Do what `logits` does with TensorFlow ops.
+
+        Args:
+            text: Shape `(batch,)`, string.
+            text_pair: Shape `(batch,)`, string.
+
+        Returns:
+            Shape `(batch, labels)`, float32.
+        """
         settings = self.settings
         rows = self.tokenizer.graph(
             text,
@@ -357,16 +389,7 @@ class SequenceClassifier(LabelledTask):
             rows = {name: tf.ragged.boolean_mask(rows[name], is_first) for name in self.tokenizer.input_names}
             record = tf.boolean_mask(record, is_first)
         logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
-        logits = tf.math.unsorted_segment_mean(logits, record, tf.size(text))
-        if self._type == REGRESSION:
-            return {"score": logits[:, 0]}
-        is_multi = self._type == MULTI
-        scores = tf.math.sigmoid(logits) if is_multi else tf.nn.softmax(logits)
-        order = tf.argsort(scores, direction="DESCENDING", stable=True)
-        labels = tf.gather(tf.constant(self.known_labels.names), order)
-        ranked = tf.gather(scores, order, batch_dims=1)
-        found = {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
-        return found | ({"is_chosen": ranked >= tf.gather(self._thresholds, order)} if is_multi else {})
+        return tf.math.unsorted_segment_mean(logits, record, tf.size(text))
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""

@@ -1,0 +1,78 @@
+import pytest
+import transformers
+
+from tests.tiny import LONG_TEXT, TEXTS, write_checkpoint
+from tfnlp import SequenceClassifier, ZeroShotClassifier
+from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.export import ask
+
+LABELS = ["Paris", "the cat", "new"]
+
+
+def write_nli(directory, names):
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    return write_checkpoint("bert", directory, head="SequenceClassification", **labels)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return write_nli(tmp_path_factory.mktemp("nli") / "bert", ["CONTRADICTION", "NEUTRAL", "ENTAILMENT"])
+
+
+@pytest.fixture(scope="module")
+def zero_shot(directory):
+    return ZeroShotClassifier.from_pretrained(directory)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("labels", [LABELS, ["Paris"]])
+def test_answers_equal_transformers_pipeline(directory, zero_shot, multi_label, labels):
+    pytest.importorskip("torch")
+    pipe = transformers.pipeline("zero-shot-classification", model=str(directory))
+    theirs = pipe(TEXTS, labels, multi_label=multi_label)
+    for ours, expected in zip(zero_shot.predict(TEXTS, labels, multi_label=multi_label), theirs, strict=True):
+        assert [label.name for label in ours] == expected["labels"]
+        assert [label.score for label in ours] == pytest.approx(expected["scores"], abs=1e-5)
+
+
+@pytest.mark.torch
+def test_entailment_may_be_the_first_label(tmp_path):
+    pytest.importorskip("torch")
+    directory = write_nli(tmp_path / "nli", ["entailment", "neutral", "contradiction"])
+    ours = ZeroShotClassifier.from_pretrained(directory, multi_label=True).predict(TEXTS[0], LABELS)
+    theirs = transformers.pipeline("zero-shot-classification", model=str(directory))(TEXTS[0], LABELS, multi_label=True)
+    assert [label.score for label in ours] == pytest.approx(theirs["scores"], abs=1e-5)
+
+
+def test_texts_lists_and_generators(zero_shot):
+    answers = zero_shot.predict([*TEXTS, LONG_TEXT, ""], LABELS)
+    assert list(zero_shot.predict(iter([*TEXTS, LONG_TEXT, ""]), LABELS)) == answers
+    assert zero_shot.predict(TEXTS[0], LABELS)[0].name == answers[0][0].name
+    assert sum(label.score for label in answers[0]) == pytest.approx(1.0)
+    assert "ZeroShotClassifier(SequenceClassifier(bert, 3 labels" in repr(zero_shot)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_the_saved_model_answers_as_predict_does(directory, tmp_path, multi_label):
+    zero_shot = ZeroShotClassifier.from_pretrained(directory, hypothesis_template="It is {} !", multi_label=multi_label)
+    zero_shot.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])
+    found = ask(tmp_path / "1", text=TEXTS[:2], labels=[LABELS, LABELS])
+    for i, answer in enumerate(zero_shot.predict(TEXTS[:2], LABELS)):
+        assert found["labels"][i].tolist() == [label.name.encode() for label in answer]
+        assert found["scores"][i] == pytest.approx([label.score for label in answer], abs=1e-5)
+    alone = ask(tmp_path / "1", text=TEXTS[:1], labels=[["Paris"]])["scores"]
+    assert alone[0] == pytest.approx([zero_shot.predict(TEXTS[0], ["Paris"])[0].score], abs=1e-5)
+
+
+def test_wrong_input(directory, zero_shot, tmp_path):
+    for labels in ([], "Paris", ["a", "a"]):
+        with pytest.raises(ArgumentError, match="`labels` must be a list of different labels"):
+            zero_shot.predict("x", labels)
+    with pytest.raises(DataError, match=r"^text 2: expected a string; found 3\.$"):
+        zero_shot.predict(["x", 3], LABELS)
+    with pytest.raises(ArgumentError, match="`hypothesis_template` needs one `{}` for the label; it is 'about'"):
+        ZeroShotClassifier.from_pretrained(directory, hypothesis_template="about")
+    other = SequenceClassifier.from_pretrained(write_nli(tmp_path / "x", ["a", "b"]))
+    with pytest.raises(LabelError, match=r"has a label 'entailment'; this one's are \['a', 'b'\]"):
+        ZeroShotClassifier(other)
