@@ -66,6 +66,7 @@ _SMALL = {
 }
 _SMALL_DISTILBERT = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
 _SMALL_FUNNEL = {"block_sizes": [1, 1], "num_decoder_layers": 1, "d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 32}
+_SMALL_GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "bos_token_id": 0, "eos_token_id": 0}
 _SMALL_XLNET = {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
 _DISENTANGLED = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -105,6 +106,7 @@ FAMILIES = {
     "funnel": Family(
         "Funnel", sizes=_SMALL_FUNNEL, is_alone=True, special=("<pad>", "<unk>", "<cls>", "<sep>", "<mask>")
     ),
+    "gpt2": Family("GPT2", "bytes", sizes=_SMALL_GPT2, is_alone=True),
     "longformer": Family("Longformer", "bytes", sizes={"attention_window": 8}),
     "mobilebert": Family(
         "MobileBert", sizes={"embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16}

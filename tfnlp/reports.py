@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import html
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -45,7 +46,7 @@ class Table(abc.ABC):
 
     def to_json(self) -> str:
         """Return the report as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        return json.dumps(_without_nan(self.to_dict()), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
         table = [self.header, *self.rows()]
@@ -63,6 +64,13 @@ class Table(abc.ABC):
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
         )
         return f"<table><tr>{header}</tr>{body}</table><p>{html.escape(self.caption)}</p>"
+
+
+def _without_nan(value: Any) -> Any:
+    """Return plain data with None for what is not a number, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True)

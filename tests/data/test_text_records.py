@@ -37,9 +37,19 @@ def test_tables_and_datasets():
 
 @pytest.mark.parametrize(
     ("label", "expected"),
-    [("x", SINGLE), (3, SINGLE), ("3", SINGLE), (["x"], MULTI), ([], MULTI), (0.5, REGRESSION), ("4.75", REGRESSION)],
+    [
+        ("x", SINGLE),
+        (3, SINGLE),
+        ("3", SINGLE),
+        (["x"], MULTI),
+        ([], MULTI),
+        (0.5, REGRESSION),
+        ("4.75", REGRESSION),
+        ("5.0", SINGLE),
+        (1.0, SINGLE),
+    ],
 )
-def test_the_first_label_tells_the_problem(label, expected):
+def test_labels_tell_the_problem(label, expected):
     assert inferred_problem_type(as_source([{"text": "a", "label": label}], LAYOUT)) == expected
 
 

@@ -8,8 +8,9 @@ import tfnlp
 from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import Label, SequenceClassifier
 from tfnlp._backend import tf
-from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
 from tfnlp.export import ask
+from tfnlp.tasks.label_scores import are_close
 from tfnlp.tasks.network import all_row_outputs
 
 SEVERAL = [
@@ -119,7 +120,7 @@ def test_pairs_with_labels(tmp_path):
     task.save(tmp_path / "saved")
     again = tfnlp.load(tmp_path / "saved")
     assert again.predict((TEXTS[0], TEXTS[0])).name == "same"
-    with pytest.raises(DataError, match=r"^text 2: expected a pair of texts; found one\.$"):
+    with pytest.raises(DataError, match=r"^text 2: expected a pair of texts; found one\. `pairs=True` is for pairs"):
         again.predict([(TEXTS[0], TEXTS[0]), TEXTS[0]])
     with pytest.raises(
         DataError, match=r"^text 1: expected a string, a pair of them, or a dict with 'text'; found 3\.$"
@@ -193,9 +194,9 @@ def test_label_weights_and_what_they_are_not_for(tmp_path, several):
         ([{"text": "x", "text_pair": "", "label": "a"}], "the records: record 1: `text_pair` is empty."),
         ([{"text": "x"}], "the records: record 1: `label` is missing."),
         ([{"text": "x", "label": 0.5}, {"text": "x", "label": "much"}], "the records: record 2: `label` must be a number; found 'much'."),
-        ([{"text": "x", "label": 0.5}, {"text": "x", "label": "nan"}], "the records: record 2: `label` must be a finite number; found 'nan'."),
+        ([{"text": "x", "label": 0.5}, {"text": "x", "label": "inf"}], "the records: record 2: `label` must be a finite number; found 'inf'."),
         ([{"text": "x", "label": ["a"]}, {"text": "x", "label": "a"}], "the records: record 2: `label` must be a list of label names; found 'a'."),
-        ([{"text": "x", "label": "a"}, {"text": "x", "text_pair": "y", "label": "a"}], "the records: record 2: expected one text; found two."),
+        ([{"text": "x", "label": "a"}, {"text": "x", "text_pair": "y", "label": "a"}], "the records: record 2: expected one text; found two. `pairs=True` is for pairs, `pairs=False` not."),
         ([{"words": ["x"], "label": "a"}], "the records: record 1: expected 'text' and 'label'; found ['label', 'words']."),
     ],
 )  # fmt: skip
@@ -221,7 +222,7 @@ def test_wrong_labels_and_options(random, tmp_path):
 
 def test_a_first_text_without_room(tmp_path):
     task = build(tmp_path, pairs=True, labels=["a", "b"])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="leaves no room for a window"):
+    with pytest.raises(ArgumentError, match=r"^one text of a pair leaves no room for a window of the other"):
         task.predict((LONG_TEXT, LONG_TEXT))
     longest = build(tmp_path, pairs=True, labels=["a", "b"], truncation="longest_first")
     assert isinstance(longest.predict((LONG_TEXT, LONG_TEXT)), Label)
@@ -232,3 +233,45 @@ def test_generators_and_tables(random):
     expected = task.predict(TEXTS)
     assert list(task.predict(iter(TEXTS))) == expected
     assert task.predict([{"text": text} for text in TEXTS]) == expected
+
+
+def test_a_wrong_record_leaves_the_task_as_it_was(tmp_path):
+    task = build(tmp_path)
+    with pytest.raises(DataError, match=r"record 1: `label` is missing"):
+        task.fit([{"text": "x", "label": float("nan")}, {"text": "y", "label": 0.5}], verbose=0)
+    assert task.problem_type is task.labels is None
+    task.fit([{"text": "x", "label": float(i)} for i in (10, 9, 1)], epochs=1, verbose=0)
+    assert (task.problem_type, task.labels.names) == ("single_label_classification", ("1", "9", "10"))
+
+
+def test_the_head_of_a_regression_stays(tmp_path):
+    directory = checkpoint(tmp_path / "bert", ["LABEL_0"])
+    answer = tfnlp.load(directory).predict(TEXTS[0])
+    assert SequenceClassifier.from_pretrained(directory, problem_type="regression").predict(TEXTS[0]) == answer
+    other = SequenceClassifier.from_pretrained(directory, labels=["a", "b"])
+    assert other.problem_type is None
+    other.fit([{"text": "x", "label": "a"}], epochs=1, verbose=0)
+    assert other.problem_type == "single_label_classification"
+
+
+@pytest.mark.filterwarnings("ignore:`TFSharedEmbeddings`")  # in transformers' XLNet
+def test_heads_that_read_the_last_token(tmp_path):
+    directory = checkpoint(tmp_path / "gpt2", ["a", "b", "c"], "gpt2")
+    with pytest.raises(ArgumentError, match=r"its tokenizer has no padding token"):
+        SequenceClassifier.from_pretrained(directory)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    tokenizer.pad_token = "<|endoftext|>"
+    tokenizer.save_pretrained(directory)
+    task = SequenceClassifier.from_pretrained(directory)
+    together = task.predict([*TEXTS, LONG_TEXT], top_k=3)
+    for text, answer in zip([*TEXTS, LONG_TEXT], together, strict=True):
+        assert are_close(task.predict(text, top_k=3), answer)
+    xlnet = checkpoint(tmp_path / "xlnet", ["a", "b"], "xlnet")
+    with pytest.raises(UnsupportedModelError, match="reads the last place of a row"):
+        SequenceClassifier.from_pretrained(xlnet)
+
+
+def test_tables_are_no_texts(random):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match="expected texts; found a table"):
+        random[1].predict(pandas.DataFrame({"text": TEXTS}))

@@ -71,7 +71,7 @@ def test_wrong_input(directory, zero_shot, tmp_path):
             zero_shot.predict("x", labels)
     with pytest.raises(DataError, match=r"^text 2: expected a string; found 3\.$"):
         zero_shot.predict(["x", 3], LABELS)
-    with pytest.raises(ArgumentError, match="`hypothesis_template` needs one `{}` for the label; it is 'about'"):
+    with pytest.raises(ArgumentError, match=r"`hypothesis_template` needs one `\{\}` for the label; it is 'about'"):
         ZeroShotClassifier.from_pretrained(directory, hypothesis_template="about")
     other = SequenceClassifier.from_pretrained(write_nli(tmp_path / "x", ["a", "b"]))
     with pytest.raises(LabelError, match=r"has a label 'entailment'; this one's are \['a', 'b'\]"):

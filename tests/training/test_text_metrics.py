@@ -10,7 +10,7 @@ NAMES = ("a", "b", "c")
 IDS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=30)
 
 
-@pytest.mark.filterwarnings("ignore:A single label was found")
+@pytest.mark.filterwarnings("ignore:A single label was found")  # by the reference
 @given(IDS)
 def test_one_label(pairs):
     gold, predicted = np.array(pairs).T
@@ -48,7 +48,7 @@ def test_numbers():
 def test_thresholds():
     gold = np.array([[1, 0, 0], [1, 0, 1], [0, 0, 1]], bool)
     scores = np.array([[0.3, 0.9, 0.9], [0.2, 0.1, 0.7], [0.1, 0.2, 0.6]])
-    assert best_thresholds(gold, scores) == pytest.approx((0.2, 0.5, 0.6))
+    assert best_thresholds(gold, scores) == pytest.approx((0.15, 0.5, 0.3))
 
 
 def test_the_confusion_matrix_is_drawn():
@@ -59,3 +59,9 @@ def test_the_confusion_matrix_is_drawn():
     assert [text.get_text() for text in axes.texts] == ["1", "0", "0", "0", "1", "0", "0", "1", "1"]
     assert str(report.confusion).splitlines()[-1].split() == ["c", "0", "1", "1"]
     pyplot.close("all")
+
+
+def test_one_label_that_a_text_may_have():
+    report = multi_label_report(("a",), np.array([[1], [0], [0], [0]], bool), np.zeros((4, 1), bool))
+    assert report.labels["a"] == report.micro == report.macro
+    assert (report.micro.f1, report.micro.support, report.accuracy) == (0.0, 1, 0.75)

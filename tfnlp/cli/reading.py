@@ -52,9 +52,9 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
 
 def read_inputs(file: Path | None) -> Iterator[Any]:
     """Yield what to ask: the lines of a text file or of standard input, or the objects of a `.jsonl` file."""
-    from tfnlp.data.readers import read_lines
+    from tfnlp.data.readers import read_lines, unpacked_suffix
     from tfnlp.data.tables import read_objects
 
     if file is None:
         return read_lines(sys.stdin.buffer, name="standard input")
-    return iter(read_objects(file)) if file.suffix == ".jsonl" else read_lines(file)
+    return iter(read_objects(file)) if unpacked_suffix(file) in (".jsonl", ".ndjson") else read_lines(file)

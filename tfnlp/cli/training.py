@@ -32,14 +32,16 @@ class Job:
         settings: of the task; None: its default.
         recipe: of training, beside what all tasks have.
         reading: how to read its files.
-        after: what to do with the trained task and the data for development, if there is any.
+        needs_dev: the option that needs data for development; None: none does.
+        after: what to do with the trained task and the data for development, once it is saved; whether it changed.
     """
 
     task: str
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
-    after: Callable[[Any, Any], None] = lambda task, dev: None
+    needs_dev: str | None = None
+    after: Callable[[Any, Any], bool] = lambda task, dev: False
 
 
 def _train(
@@ -62,12 +64,15 @@ def _train(
     """Make the task, fit it, save it, and show how it does on the data for development."""
     import tfnlp
 
+    needs_dev = "--patience" if patience is not None else job.needs_dev
+    if needs_dev is not None and dev is None:
+        raise typer.BadParameter(f"{needs_dev} needs --dev")
     given = {"max_length": max_length, "stride": stride, **job.settings}
     settings = {name: value for name, value in given.items() if value is not None}
     task = getattr(tfnlp, job.task).from_pretrained(model, seed=seed, **settings)
     held_out = None if dev is None else read_data(task, dev, **job.reading)
     records = read_data(task, train, **job.reading)
-    callbacks = [] if patience is None else [_early_stopping(patience, task, records, held_out)]
+    callbacks = [] if patience is None else [_early_stopping(patience, task, records)]
     recipe = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "warmup": warmup,
         "weight_decay": weight_decay, "seed": seed, **job.recipe,
@@ -78,16 +83,15 @@ def _train(
         callbacks=callbacks,
         **recipe,
     )
-    job.after(task, held_out)
     task.save(output)
+    if job.after(task, held_out):
+        task.save(output)
     typer.echo(f"saved to {output}")
     if dev is not None:
         show_report(task.evaluate(held_out), dev.name)
 
 
-def _early_stopping(patience: int, task: Any, records: Any, held_out: Any) -> Any:
-    if held_out is None:
-        raise typer.BadParameter("--patience needs --dev")
+def _early_stopping(patience: int, task: Any, records: Any) -> Any:
     from tfnlp._backend import keras
 
     task.learn(task.source(records))  # it tells what counts
@@ -164,11 +168,10 @@ def text_classification(
     if problem_type is None and label_separator is not None:
         problem_type = "multi_label_classification"
 
-    def after(task: Any, dev: Any) -> None:
-        if tune_thresholds and dev is None:
-            raise typer.BadParameter("--tune-thresholds needs --dev")
+    def after(task: Any, dev: Any) -> bool:
         if tune_thresholds:
             task.tune_thresholds(dev)
+        return tune_thresholds
 
     return Job(
         "SequenceClassifier",
@@ -177,5 +180,6 @@ def text_classification(
         reading={
             "columns": columns, "separator": separator, "label_separator": label_separator, "label_names": label_names,
         },
+        needs_dev="--tune-thresholds" if tune_thresholds else None,
         after=after,
     )  # fmt: skip

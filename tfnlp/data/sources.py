@@ -61,7 +61,7 @@ def as_source(data: Any, layout: Layout) -> Source:
     if isinstance(data, (str, os.PathLike)):
         data = layout.read(data)
     if isinstance(data, Records):
-        return Source(str(data.path), lambda: iter(data), is_stream=True)
+        return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True)
     module = type(data).__module__.split(".")[0]
     if module == "pandas":
         return Source("the table", lambda: _renamed(data.to_dict("records"), layout), is_stream=False)
@@ -105,8 +105,14 @@ def _from_datasets(data: Any, layout: Layout) -> Iterator[Record]:
     for record in _renamed(data, layout):
         found = record.get(layout.classes)
         if names and found is not None:
-            record[layout.classes] = [names[i] for i in found] if isinstance(found, list) else names[found]
+            record[layout.classes] = (
+                [_name(names, i) for i in found] if isinstance(found, list) else _name(names, found)
+            )
         yield record
+
+
+def _name(names: list[str], number: int) -> str | None:
+    return names[number] if 0 <= number < len(names) else None  # -1 marks what has no label
 
 
 def _from_tf_data(data: Any, layout: Layout) -> Iterator[Record]:

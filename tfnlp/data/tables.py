@@ -12,6 +12,7 @@ from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacke
 from tfnlp.errors import ArgumentError, DataError
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_OBJECTS = (".jsonl", ".ndjson")
 _MOST_CHARACTERS = 1 << 24  # of one cell; Python's own limit is 131,072
 
 
@@ -29,7 +30,8 @@ def read_table(
         path: the file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
         columns: what each column holds (`text`, `text_pair`, `label` ...; `-` or None: nothing of use), for a file
             without a header. None: the first line names the columns.
-        separator: between columns. None: a comma for `.csv`, a TAB for `.tsv`; texts in quotes may hold either.
+        separator: between columns. None: a comma for `.csv`, a TAB for `.tsv`. Between TABs, quotation marks mean
+            nothing; else a text in quotes may hold the separator and line ends.
         label_separator: between the labels of one text, if it may have several.
         label_names: the names of labels that the file gives as numbers from 0.
 
@@ -48,11 +50,15 @@ def read_table(
     def read() -> Iterator[Record]:
         csv.field_size_limit(_MOST_CHARACTERS)
         # Quotes mean nothing where columns stand between TABs, as in most such files.
-        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if between == "\t" else {}
+        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if between == "\t" else {"strict": True}
         rows = csv.reader((line + "\n" for _, line in lines_of(path)), delimiter=between, **options)
-        names = list(columns) if columns is not None else next(rows, [])
+        table = _cells(rows, path)
+        names = list(columns) if columns is not None else next(table, [])
+        repeated = sorted({str(name) for name in names if name not in (None, "-") and names.count(name) > 1})
+        if repeated:
+            raise DataError(f"{path}: several columns are named {repeated[0]!r}. Pass `columns=` to tell them apart.")
         found = False
-        for cells in rows:
+        for cells in table:
             if not cells:
                 continue
             found = True
@@ -70,18 +76,31 @@ def read_table(
     return Records(path, read)
 
 
+def _cells(rows: Any, path: Path) -> Iterator[list[str]]:
+    """Yield the cells of each line of a table."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{rows.line_num}: {error}. A quotation mark that opens a cell must be closed, one inside doubled."
+        ) from error
+
+
 def _labelled(record: Record, separator: str | None, names: Sequence[str] | None, where: str) -> Record:
     """Return a record with its labels apart and named."""
-    if "label" not in record or (separator is None and names is None):
+    field = next((name for name in ("label", "labels") if name in record), None)
+    if field is None or (separator is None and names is None):
         return record
-    found = record["label"].split(separator) if separator is not None else [record["label"]]
+    found = record[field].split(separator) if separator is not None else [record[field]]
     found = [label.strip() for label in found if label.strip()]
     if names is not None:
         wrong = [label for label in found if not (label.isdecimal() and int(label) < len(names))]
         if wrong:
             raise DataError(f"{where}: {wrong[0]!r} is no number of a label; `label_names` names {len(names)}.")
         found = [names[int(label)] for label in found]
-    return record | {"label": found if separator is not None else found[0]}
+    if separator is None and not found:
+        raise DataError(f"{where}: the label is empty.")
+    return record | {field: found if separator is not None else found[0]}
 
 
 def read_objects(path: str | Path) -> Records:
@@ -126,7 +145,8 @@ def read_folder(path: str | Path) -> Records:
 
     def read() -> Iterator[Record]:
         found = False
-        for file in sorted(path.glob("*/*.txt")):
+        # In the order of their names, not of their labels: a stream is shuffled only so far.
+        for file in sorted(path.glob("*/*.txt"), key=lambda file: (file.name, file.parent.name)):
             found = True
             yield {"text": "\n".join(line for _, line in lines_of(file)), "label": file.parent.name}
         if not found:
@@ -145,14 +165,17 @@ def read_examples(path: str | Path, **options: Any) -> Records:
     Raises:
         ArgumentError: if the name does not tell the format.
     """
-    if Path(path).is_dir():
-        return read_folder(path, **options)
     suffix = unpacked_suffix(Path(path))
-    if suffix in (".jsonl", ".ndjson"):
-        return read_objects(path, **options)
-    if suffix in _SEPARATORS or "separator" in options:
+    is_table = suffix in _SEPARATORS or "separator" in options
+    if options and not is_table:
+        raise ArgumentError(f"{path}: {', '.join(f'`{name}=`' for name in sorted(options))} is for tables (CSV, TSV).")
+    if Path(path).is_dir():
+        return read_folder(path)
+    if suffix in _OBJECTS:
+        return read_objects(path)
+    if is_table:
         return read_table(path, **options)
     raise ArgumentError(
         f"{path}: can't tell the format from the name. Name the file with one of "
-        f"{sorted([*_SEPARATORS, '.jsonl', '.ndjson'])}, or pass what `read_table(..., separator=)` reads."
+        f"{sorted([*_SEPARATORS, *_OBJECTS])}, or pass what `read_table(..., separator=)` reads."
     )

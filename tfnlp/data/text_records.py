@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from tfnlp.data.readers import Record
@@ -16,7 +16,7 @@ ProblemType = Literal["single_label_classification", "multi_label_classification
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 
-_FRACTION = re.compile(r"[-+]?\d*\.\d+")
+_FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*")
 
 LAYOUT = Layout(
     read=read_examples,
@@ -51,6 +51,8 @@ def checked_examples(source: Source, problem_type: str) -> Iterator[Record]:
 
 def example_problem(record: Record, *, may_be_empty: bool = False) -> str | None:
     """Return what is wrong with a record's texts, or None."""
+    if "question" in record:
+        return "it has a 'question': name the two texts of a pair `text` and `text_pair`."
     if "text" not in record:
         return f"expected 'text' and 'label'; found {sorted(map(str, record))}."
     problem = text_problem(record["text"], "text", may_be_empty=may_be_empty)
@@ -61,7 +63,7 @@ def example_problem(record: Record, *, may_be_empty: bool = False) -> str | None
 
 def _label_problem(record: Record, problem_type: str) -> str | None:
     label = record.get("label")
-    if label is None:
+    if label is None or (isinstance(label, float) and math.isnan(label)):
         return "`label` is missing."
     if problem_type == REGRESSION:
         try:
@@ -73,26 +75,29 @@ def _label_problem(record: Record, problem_type: str) -> str | None:
         if not isinstance(label, (list, tuple)) or not all(isinstance(name, str) for name in label):
             return f"`label` must be a list of label names; found {label!r:.80}."
         return None
-    if not isinstance(label, (str, int)) or label == "":
+    is_name = isinstance(label, (str, int)) or (isinstance(label, float) and label.is_integer())
+    if not is_name or label == "":
         return f"`label` must be the name of a label; found {label!r:.80}."
     return None
 
 
-_TO_LABEL = {SINGLE: str, MULTI: list, REGRESSION: float}
+def _name(label: Any) -> str:
+    return str(int(label)) if isinstance(label, float) else str(label)  # 1.0 was 1 before a table had gaps
+
+
+_TO_LABEL: dict[str, Callable[[Any], Any]] = {SINGLE: _name, MULTI: list, REGRESSION: float}
 
 
 def inferred_problem_type(source: Source) -> str:
-    """Tell the type of a problem from the label of its first record: a name, a list of names, or a decimal fraction.
-
-    Raises:
-        DataError: if there is no record.
-    """
+    """Tell the type of a problem from its labels: a list of names, a decimal fraction, or names and whole numbers."""
     for record in source:
         label = record.get("label")
         if isinstance(label, (list, tuple)):
             return MULTI
-        return REGRESSION if isinstance(label, float) or _FRACTION.fullmatch(str(label)) else SINGLE
-    raise DataError(f"{source.name}: there are no records.")
+        is_fraction = isinstance(label, float) and math.isfinite(label) and not label.is_integer()
+        if is_fraction or (isinstance(label, str) and _FRACTION.fullmatch(label)):
+            return REGRESSION
+    return SINGLE
 
 
 def as_example(given: Any, number: int) -> Record:

@@ -75,7 +75,7 @@ class LabelledTask(TaskModel):
         Raises:
             LabelError: if the network is already built with others.
         """
-        labels, own = LabelMap(tuple(names)), self.labels
+        labels, own = LabelMap(tuple(map(str, names))), self.labels
         if own is not None and set(own.names) == set(labels.names):
             return  # the checkpoint's order stays: its weights are in that order
         if "head" in self.__dict__:

@@ -25,7 +25,7 @@ from tfnlp.data.text_records import (
     checked_examples,
     inferred_problem_type,
 )
-from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
@@ -43,6 +43,10 @@ logger = logging.getLogger(__name__)
 
 _PREDICTED_TOGETHER = 2048  # texts sorted by length together
 _NUMBER = "score"  # the name of a regression's one label
+# Architectures whose classifier reads the last token before padding, or whatever stands in the last place.
+_READ_THE_LAST_TOKEN = dict.fromkeys(
+    ("ctrl", "gpt2", "gptj", "gpt-sw3", "mistral", "openai-gpt"), "token"
+) | dict.fromkeys(("transfo-xl", "xlnet"), "place")
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,7 @@ class SequenceClassifierSettings(Settings):
     thresholds: tuple[float, ...] = (0.5,)
 
     def __post_init__(self) -> None:
-        given = (self.thresholds,) if isinstance(self.thresholds, (int, float)) else self.thresholds
-        object.__setattr__(self, "thresholds", tuple(given))
+        object.__setattr__(self, "thresholds", tuple(map(float, np.ravel(self.thresholds))))
         for name, allowed in (
             ("windows", ("mean", "first")),
             ("truncation", ("only_second", "only_first", "longest_first")),
@@ -101,11 +104,16 @@ class SequenceClassifier(LabelledTask):
         problem_type = options.pop("problem_type", None)
         if problem_type is not None and problem_type not in PROBLEM_TYPES:
             raise ArgumentError(f"`problem_type` must be one of {PROBLEM_TYPES}; it is {problem_type!r}.")
+        if config.model_type in _READ_THE_LAST_TOKEN:
+            _require_padding(config, tokenizer)
         if problem_type is not None:
             config.problem_type = problem_type
-        if problem_type == REGRESSION:
+        if problem_type == REGRESSION and len(config.id2label) != 1:
             options.setdefault("labels", [_NUMBER])
-        return super()._make(source, config, tokenizer, options)
+        task = super()._make(source, config, tokenizer, options)
+        if problem_type is None and task._fresh_head:
+            task.config.problem_type = None  # that of the labels which the new ones replace
+        return task
 
     @property
     def problem_type(self) -> ProblemType | None:
@@ -116,27 +124,23 @@ class SequenceClassifier(LabelledTask):
 
     def learn(self, records: Source) -> None:
         """Take the type of the problem, the labels, and whether texts are pairs from training data."""
-        if self.problem_type is None:
-            self.config.problem_type = inferred_problem_type(records)
-        first = next(checked_examples(records, self._type))
-        if first["text_pair"] is not None:
+        problem_type = self.problem_type or inferred_problem_type(records)
+        labels = _labels_of(records, problem_type)
+        is_pair = next(checked_examples(records, problem_type))["text_pair"] is not None
+        self.config.problem_type = problem_type
+        if is_pair:
             self.settings = replace(self.settings, pairs=True)
-        super().learn(records)
+        if self.labels is None:
+            logger.info("%s: %s, %d labels: %s", records.name, problem_type, len(labels), ", ".join(labels.names[:50]))
+            self.set_labels(labels.names)
 
     @property
     def _type(self) -> str:
         return self.problem_type or SINGLE
 
     def labels_of(self, records: Source) -> LabelMap:
-        """Return the labels that training data holds, in alphabetical order."""
-        if self._type == REGRESSION:
-            return LabelMap((_NUMBER,))
-        names: set[str] = set()
-        for record in checked_examples(records, self._type):
-            names.update([record["label"]] if self._type == SINGLE else record["label"])
-        labels = LabelMap(tuple(sorted(names)))
-        logger.info("%d labels of %s: %s", len(labels), records.name, ", ".join(labels.names[:50]))
-        return labels
+        """Return the labels that training data holds, in alphabetical order, or that of numbers."""
+        return _labels_of(records, self._type)
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -177,8 +181,8 @@ class SequenceClassifier(LabelledTask):
         pairs = [record["text_pair"] for record in records]
         for number, pair in enumerate(pairs, start=position + 1):
             if (pair is not None) != self.settings.pairs:
-                expected = "a pair of texts" if self.settings.pairs else "one text"
-                raise DataError(f"{where} {number}: expected {expected}; found {'one' if pair is None else 'two'}.")
+                expected = "a pair of texts; found one" if self.settings.pairs else "one text; found two"
+                raise DataError(f"{where} {number}: expected {expected}. `pairs=True` is for pairs, `pairs=False` not.")
         encoded = self.tokenizer.encode(
             [record["text"] for record in records],
             pairs if self.settings.pairs else None,
@@ -202,6 +206,8 @@ class SequenceClassifier(LabelledTask):
             return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
         if recipe.label_weights is not None:
             raise ArgumentError("`label_weights` are for texts with one label each.")
+        if recipe.label_smoothing and self._type == REGRESSION:
+            raise ArgumentError("`label_smoothing` is for labels, not for numbers.")
         if self._type == MULTI:
             smoothing = recipe.label_smoothing
             return {"logits": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)}
@@ -295,6 +301,8 @@ class SequenceClassifier(LabelledTask):
         """
         if top_k is not None and top_k < 1:
             raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
+        if hasattr(inputs, "iterrows"):
+            raise DataError("expected texts; found a table. Pass a list of texts, such as one column.")
         if isinstance(inputs, (str, tuple, dict)):
             return next(self._answers([inputs], top_k))
         return self._answered(inputs, lambda given: self._answers(given, top_k))
@@ -400,6 +408,48 @@ class SequenceClassifier(LabelledTask):
             else:
                 pairs = zip(served["labels"][i], served["scores"][i], strict=True)
                 theirs = Labels(Label(name.decode(), float(score)) for name, score in pairs)
-            if not are_close(theirs, answer):
+            if not are_close(theirs, answer) or not self._are_chosen_alike(theirs, served, i):
                 differences.append(f"{given!r:.80}: served {theirs}, predicted {answer}")
         return differences
+
+    def _are_chosen_alike(self, labels: Labels, served: dict[str, np.ndarray], i: int) -> bool:
+        """Tell whether the labels of an input are given by their thresholds, those aside that rounding decides."""
+        if self._type != MULTI:
+            return True
+        least = {name: float(value) for name, value in zip(self.known_labels.names, self._thresholds, strict=True)}
+        return all(
+            is_chosen == (label.score >= least[label.name]) or abs(label.score - least[label.name]) <= 1e-5
+            for label, is_chosen in zip(labels, served["is_chosen"][i], strict=True)
+        )
+
+
+def _labels_of(records: Source, problem_type: str) -> LabelMap:
+    """Return the labels of all records, in alphabetical order; numbers in theirs."""
+    names: set[str] = set()
+    for record in checked_examples(records, problem_type):
+        if problem_type != REGRESSION:
+            names.update([record["label"]] if problem_type == SINGLE else record["label"])
+    if problem_type == REGRESSION:
+        return LabelMap((_NUMBER,))
+    are_numbers = all(name.isdecimal() for name in names)
+    return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))
+
+
+def _require_padding(config: Any, tokenizer: Tokenizer) -> None:
+    """Make sure that a head which reads the last token of a row can tell it from padding.
+
+    Raises:
+        UnsupportedModelError: if it reads the last place of a row instead.
+        ArgumentError: if there is no padding token.
+    """
+    if _READ_THE_LAST_TOKEN[config.model_type] == "place":
+        raise UnsupportedModelError(
+            f"the classifier of {config.model_type!r} reads the last place of a row, which holds padding here. Use "
+            "another architecture."
+        )
+    if tokenizer.hf.pad_token_id is None:
+        raise ArgumentError(
+            f"the classifier of {config.model_type!r} reads the last token of a row, and its tokenizer has no padding "
+            "token by which to find it. Give it one, and save it: `tokenizer.pad_token = tokenizer.eos_token`."
+        )
+    config.pad_token_id = tokenizer.hf.pad_token_id

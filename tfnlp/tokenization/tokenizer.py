@@ -13,7 +13,7 @@ import numpy as np
 import tokenizers
 
 from tfnlp._backend import tf
-from tfnlp.errors import UnsupportedTokenizerError
+from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
 from tfnlp.tokenization.graph.template import check_window
@@ -126,12 +126,21 @@ class Tokenizer:
                 `longest_first`, by which a pair has one row.
 
         Raises:
-            ArgumentError: if `max_length` leaves no room for text beside `stride` and special tokens.
+            ArgumentError: if `max_length` leaves no room for text beside `stride` and special tokens, or for a window
+                beside the other text of a pair.
         """
         if self._compiled is None:
             return self._encode_in_rust(texts, text_pairs, max_length, stride, truncation)
         pairs = None if text_pairs is None else list(text_pairs)
-        found = self._compiled(list(texts), pairs, max_length=max_length, stride=stride, truncation=truncation)
+        try:
+            found = self._compiled(list(texts), pairs, max_length=max_length, stride=stride, truncation=truncation)
+        except tf.errors.InvalidArgumentError as error:
+            if pairs is None or "leaves no room" not in str(error):
+                raise
+            raise ArgumentError(
+                f"one text of a pair leaves no room for a window of the other: `max_length={max_length}`, "
+                f"`stride={stride}`. Raise the one, lower the other, or let pairs be cut: `truncation='longest_first'`."
+            ) from error
         ids = found["input_ids"]
         offsets = found["offsets"].values.numpy()
         return Encoded(

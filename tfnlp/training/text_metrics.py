@@ -22,12 +22,13 @@ def single_label_report(
 
     ids = range(len(names))
     counts = confusion_matrix(gold, predicted, labels=ids)
+    is_one = len(np.union1d(gold, predicted)) == 1  # the correlation is 0 then, and scikit-learn would warn
     return ClassificationReport(
         **_scores(names, gold, predicted),
         accuracy=float(np.mean(gold == predicted)),
         num_records=len(gold),
         loss=loss,
-        matthews=float(matthews_corrcoef(gold, predicted)),
+        matthews=0.0 if is_one else float(matthews_corrcoef(gold, predicted)),
         confusion=ConfusionMatrix(names, tuple(tuple(map(int, row)) for row in counts)),
     )
 
@@ -55,6 +56,8 @@ def _scores(names: tuple[str, ...], gold: np.ndarray, predicted: np.ndarray) -> 
     from sklearn.metrics import precision_recall_fscore_support as scores
 
     ids = list(range(len(names)))
+    if gold.ndim == 2 and len(names) == 1:  # scikit-learn would take it for two classes
+        gold, predicted, ids = gold[:, 0], predicted[:, 0], [1]
     precision, recall, f1, support = scores(gold, predicted, labels=ids, zero_division=0)
     averages = {
         average: scores(gold, predicted, labels=ids, average=average, zero_division=0)[:3]
@@ -96,6 +99,8 @@ def regression_report(gold: np.ndarray, predicted: np.ndarray) -> RegressionRepo
 def best_thresholds(gold: np.ndarray, scores: np.ndarray) -> tuple[float, ...]:
     """Return for each label the threshold with the greatest F1, the one nearest to 0.5 of several.
 
+    It lies in the middle between the least score that reaches it and the next lower one: rounding decides nothing.
+
     Args:
         gold: whether each text has each label. Shape `(texts, labels)`, bool.
         scores: of each label, in [0, 1]. Shape `(texts, labels)`.
@@ -113,5 +118,7 @@ def best_thresholds(gold: np.ndarray, scores: np.ndarray) -> tuple[float, ...]:
         precision, recall, thresholds = precision_recall_curve(truth, score)
         f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-12))[:-1]
         best = np.flatnonzero(f1 >= f1.max() - 1e-12)
-        found.append(float(thresholds[best[np.argmin(np.abs(thresholds[best] - 0.5))]]))
+        least = thresholds[best[np.argmin(np.abs(thresholds[best] - 0.5))]]
+        lower = score[score < least].max(initial=0.0)
+        found.append(float((least + lower) / 2))
     return tuple(found)

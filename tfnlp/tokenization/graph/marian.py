@@ -233,7 +233,7 @@ def compile_marian_decoder(tokenizer: Any) -> Decoding:
     for token_id, token in enumerate(tokens):
         if token is not None:
             written[token_id] = _written(token, tokenizer.spm_target, special).encode()
-    after_special = f"({'|'.join(map(re.escape, sorted(special)))}) {_LEADS} "
+    after_special = f"({'|'.join(map(re.escape, sorted(special)))}) (?:{_LEADS} )+"
     return Decoding(
         first=written,
         middle=written,
