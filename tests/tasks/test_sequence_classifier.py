@@ -254,7 +254,7 @@ def test_the_head_of_a_regression_stays(tmp_path):
     assert other.problem_type == "single_label_classification"
 
 
-@pytest.mark.filterwarnings("ignore:`TFSharedEmbeddings`")  # in transformers' XLNet
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
 def test_heads_that_read_the_last_token(tmp_path):
     directory = checkpoint(tmp_path / "gpt2", ["a", "b", "c"], "gpt2")
     with pytest.raises(ArgumentError, match=r"its tokenizer has no padding token"):
