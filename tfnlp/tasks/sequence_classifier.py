@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from tfnlp._backend import keras, tf
+from tfnlp.checkpoints.last_token import prepare_padding
 from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
@@ -25,7 +26,7 @@ from tfnlp.data.text_records import (
     checked_examples,
     inferred_problem_type,
 )
-from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
+from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
@@ -43,10 +44,6 @@ logger = logging.getLogger(__name__)
 
 _PREDICTED_TOGETHER = 2048  # texts sorted by length together
 _NUMBER = "score"  # the name of a regression's one label
-# Architectures whose classifier reads the last token before padding, or whatever stands in the last place.
-_READ_THE_LAST_TOKEN = dict.fromkeys(
-    ("ctrl", "gpt2", "gptj", "gpt-sw3", "mistral", "openai-gpt"), "token"
-) | dict.fromkeys(("transfo-xl", "xlnet"), "place")
 
 
 @dataclass(frozen=True)
@@ -104,8 +101,7 @@ class SequenceClassifier(LabelledTask):
         problem_type = options.pop("problem_type", None)
         if problem_type is not None and problem_type not in PROBLEM_TYPES:
             raise ArgumentError(f"`problem_type` must be one of {PROBLEM_TYPES}; it is {problem_type!r}.")
-        if config.model_type in _READ_THE_LAST_TOKEN:
-            _require_padding(config, tokenizer)
+        prepare_padding(config, tokenizer.hf.pad_token_id)
         if problem_type is not None:
             config.problem_type = problem_type
         if problem_type == REGRESSION and len(config.id2label) != 1:
@@ -433,23 +429,3 @@ def _labels_of(records: Source, problem_type: str) -> LabelMap:
         return LabelMap((_NUMBER,))
     are_numbers = all(name.isdecimal() for name in names)
     return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))
-
-
-def _require_padding(config: Any, tokenizer: Tokenizer) -> None:
-    """Make sure that a head which reads the last token of a row can tell it from padding.
-
-    Raises:
-        UnsupportedModelError: if it reads the last place of a row instead.
-        ArgumentError: if there is no padding token.
-    """
-    if _READ_THE_LAST_TOKEN[config.model_type] == "place":
-        raise UnsupportedModelError(
-            f"the classifier of {config.model_type!r} reads the last place of a row, which holds padding here. Use "
-            "another architecture."
-        )
-    if tokenizer.hf.pad_token_id is None:
-        raise ArgumentError(
-            f"the classifier of {config.model_type!r} reads the last token of a row, and its tokenizer has no padding "
-            "token by which to find it. Give it one, and save it: `tokenizer.pad_token = tokenizer.eos_token`."
-        )
-    config.pad_token_id = tokenizer.hf.pad_token_id
