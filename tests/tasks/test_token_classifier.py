@@ -1,3 +1,4 @@
+import functools
 import logging
 import shutil
 
@@ -247,15 +248,20 @@ def test_an_unknown_aggregation(tagger, checkpoints):
         fresh(checkpoints, aggregation="last")
 
 
+@pytest.fixture(scope="module")
+def classifier_of(checkpoints):
+    """Return the classifier of a checkpoint, made once."""
+    return functools.cache(lambda name: TokenClassifier.from_pretrained(checkpoints[name], max_length=24, stride=6))
+
+
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Tokenizer does not support real words:UserWarning")  # of RoBERTa, by the pipeline
 @pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
 @pytest.mark.parametrize("name", ["bert", "electra", "roberta"])
-def test_answers_equal_transformers_pipeline(checkpoints, name, aggregation):
+def test_answers_equal_transformers_pipeline(checkpoints, classifier_of, name, aggregation):
     pytest.importorskip("torch")
     import transformers
 
-    task = TokenClassifier.from_pretrained(checkpoints[name], aggregation=aggregation, max_length=24, stride=6)
     texts = [*TEXTS, "Unable cats? Yorker's 7 naïve İx 我是"]
     if aggregation != "none":  # the pipeline has no windows for it
         texts.append(LONG_TEXT)
@@ -265,7 +271,7 @@ def test_answers_equal_transformers_pipeline(checkpoints, name, aggregation):
     pipeline = transformers.pipeline(
         "token-classification", model, tokenizer=tokenizer, aggregation_strategy=aggregation, **windows
     )
-    for text, ours in zip(texts, task.predict(texts), strict=True):
+    for text, ours in zip(texts, classifier_of(name).predict(texts, aggregation=aggregation), strict=True):
         theirs = [(e.get("entity_group", e.get("entity")), e["start"], e["end"]) for e in pipeline(text)]
         assert [(e.label, e.start, e.end) for e in ours] == theirs
         assert [e.score for e in ours] == pytest.approx([float(e["score"]) for e in pipeline(text)], abs=1e-5)

@@ -26,7 +26,9 @@ def encode(records, *, room=100, stride=0):
     special = (word_ids < 0).astype(np.int32)
     splits = np.cumsum([0, *map(len, rows)])
     ids = np.arange(len(flat), dtype=np.int32)
-    return Encoded(splits, np.array(row_to_record), ids, ids * 0, word_ids, starts, starts + 2 * (1 - special), special)
+    return Encoded(
+        splits, np.array(row_to_record), ids, ids * 0, word_ids, starts, starts + 2 * (1 - special), special, -special
+    )
 
 
 WORDS = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=1, max_size=4)

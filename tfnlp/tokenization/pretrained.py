@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def load_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(name_or_path), **options)
+        with warnings.catch_warnings():  # of what Marian's tokenizer would normalize with, if it were asked to
+            warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
+            tokenizer = AutoTokenizer.from_pretrained(str(name_or_path), **options)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{name_or_path}: no tokenizer could be loaded from there: {error}\nA checkpoint's directory holds "
