@@ -1,8 +1,14 @@
+import json
+import runpy
+from pathlib import Path
+
 import pytest
 import transformers
+from typer.testing import CliRunner
 
 from tests.tiny import LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp import SequenceClassifier, ZeroShotClassifier
+from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.export import ask
 
@@ -76,3 +82,14 @@ def test_wrong_input(directory, zero_shot, tmp_path):
     other = SequenceClassifier.from_pretrained(write_nli(tmp_path / "x", ["a", "b"]))
     with pytest.raises(LabelError, match=r"has a label 'entailment'; this one's are \['a', 'b'\]"):
         ZeroShotClassifier(other)
+
+
+def test_the_command_and_the_example(directory, zero_shot, capsys):
+    answer = zero_shot.predict(TEXTS[0], LABELS)
+    found = CliRunner().invoke(
+        app, ["predict", str(directory), "--candidate-labels", "Paris, the cat, new"], input=f"{TEXTS[0]}\n"
+    )
+    assert json.loads(found.stdout) == {"text": TEXTS[0], **answer.to_dict()}
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "zero_shot_classification.py"))
+    example["main"](str(directory), TEXTS[0], *LABELS)
+    assert [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [label.name for label in answer]

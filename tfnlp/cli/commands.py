@@ -83,6 +83,10 @@ def predict(
         Path | None, typer.Argument(help="One text a line, or a .jsonl file; without it, lines of standard input.")
     ] = None,
     format: Annotated[Literal["jsonl", "table"], typer.Option(help="How to print the answers.")] = "jsonl",
+    candidate_labels: Annotated[
+        str | None,
+        typer.Option(help="Classify by these labels, 'pets,politics', with a model of natural language inference."),
+    ] = None,
 ) -> None:
     """Answer for each line of a file or of standard input."""
     import json
@@ -91,7 +95,11 @@ def predict(
     import tfnlp
 
     asked, shown = tee(read_inputs(file))
-    answers = tfnlp.load(directory).predict(asked)
+    if candidate_labels is not None:
+        labels = [label.strip() for label in candidate_labels.split(",")]
+        answers = tfnlp.ZeroShotClassifier.from_pretrained(directory).predict(asked, labels)
+    else:
+        answers = tfnlp.load(directory).predict(asked)
     if format == "table":
         show_answers(shown, answers)
         return
