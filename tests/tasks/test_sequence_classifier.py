@@ -163,7 +163,14 @@ def test_answers_equal_transformers_pipeline(random, function):
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
 @pytest.mark.parametrize(
-    "name", ["bert", "distilbert", "roberta", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2"]
+    "name",
+    [
+        "bert",
+        "roberta",
+        "mpnet",
+        "deberta-v2",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("distilbert", "albert", "electra", "xlm-roberta")),
+    ],
 )
 def test_logits_equal_pytorch(name, tmp_path):
     torch = pytest.importorskip("torch")

@@ -46,7 +46,7 @@ def test_entities_have_exact_offsets(tagger):
         assert 0 <= entity.score <= 1
 
 
-@pytest.mark.parametrize("name", ["roberta", "albert"])
+@pytest.mark.parametrize("name", ["roberta", pytest.param("albert", marks=pytest.mark.slow)])
 def test_other_tokenizers_train_and_predict(tmp_path, name):
     task = build_learner(name, tmp_path)
     losses = task.fit(RECORDS, epochs=30, learning_rate=1e-2, batch_size=5, verbose=0).history["loss"]

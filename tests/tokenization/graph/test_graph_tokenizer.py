@@ -152,7 +152,7 @@ def test_added_tokens_with_every_flag(tmp_path):
 
 
 @pytest.mark.parametrize("truncation", ["only_first", "only_second", "longest_first"])
-@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("side", [pytest.param("left", marks=pytest.mark.slow), "right"])
 def test_truncation_of_pairs(tmp_path, truncation, side):
     rust = build_tokenizer("bert", tmp_path)
     rust.truncation_side = side
