@@ -139,13 +139,8 @@ def read_jsonl(path: str | Path, *, words: str = "words", labels: str = "labels"
     path = existing_file(path)
 
     def read() -> Iterator[Record]:
-        found = False
-        for number, line in lines_of(path):
-            if line.strip():
-                found = True
-                yield _json_record(line, f"{path}:{number}", words, labels, text)
-        if not found:
-            raise DataError(f"{path}: the file holds no record.")
+        for where, found in objects_of(path):
+            yield _json_record(found, where, words, labels, text)
 
     return Records(path, read)
 
@@ -263,13 +258,30 @@ def _row(line: str, names: list[str], separator: str | None, where: str) -> dict
     return row
 
 
-def _json_record(line: str, where: str, words: str, labels: str, text: str) -> Record:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
+def objects_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the JSON object of each line that is not empty, and where it stands.
+
+    Raises:
+        DataError: if a line is no object, or there is none.
+    """
+    is_empty = True
+    for number, line in lines_of(path):
+        if not line.strip():
+            continue
+        is_empty = False
+        where = f"{path}:{number}"
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{where}: not JSON: {error}.") from error
+        if not isinstance(found, dict):
+            raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
+        yield where, found
+    if is_empty:
+        raise DataError(f"{path}: the file holds no record.")
+
+
+def _json_record(found: dict[str, Any], where: str, words: str, labels: str, text: str) -> Record:
     if words in found:
         record = {"words": found[words]}
         return record | ({"labels": found[labels]} if labels in found else {})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
 from tfnlp.errors import ArgumentError, DataError
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -111,26 +110,7 @@ def read_objects(path: str | Path) -> Records:
     """
     path = existing_file(path)
 
-    def read() -> Iterator[Record]:
-        found = False
-        for number, line in lines_of(path):
-            if line.strip():
-                found = True
-                yield _object(line, f"{path}:{number}")
-        if not found:
-            raise DataError(f"{path}: the file holds no record.")
-
-    return Records(path, read)
-
-
-def _object(line: str, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
-    return found
+    return Records(path, lambda: (found for _, found in objects_of(path)))
 
 
 def read_folder(path: str | Path) -> Records:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
@@ -20,16 +19,12 @@ from tfnlp.data import pipeline
 from tfnlp.data.pipeline import RowChunk, RowSource, Target
 from tfnlp.data.sources import Layout, Source, as_source
 from tfnlp.errors import ArgumentError, LabelError
-from tfnlp.outputs import Predictions
 from tfnlp.reports import Table
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
 
 Self = TypeVar("Self", bound="TaskModel")
-T = TypeVar("T")
-
-_PROGRESS_AFTER = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -319,15 +314,6 @@ class TaskModel(abc.ABC):
                 pass
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
-
-    # Prediction
-
-    def _answered(self, inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]]) -> Any:
-        """Answer for many inputs: at once for a list, with progress; one after the other for any other iterable."""
-        if not isinstance(inputs, (list, tuple)):
-            return answers(inputs)
-        progress = tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=_PROGRESS_AFTER)
-        return Predictions(progress)
 
     # Files
 

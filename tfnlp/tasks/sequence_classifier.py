@@ -33,7 +33,7 @@ from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import all_row_outputs, features_in_graph, outputs_in_steps
+from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, outputs_in_steps
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import TokenCrossEntropy
@@ -301,7 +301,7 @@ class SequenceClassifier(LabelledTask):
             raise DataError("expected texts; found a table. Pass a list of texts, such as one column.")
         if isinstance(inputs, (str, tuple, dict)):
             return next(self._answers([inputs], top_k))
-        return self._answered(inputs, lambda given: self._answers(given, top_k))
+        return answers_for(inputs, lambda given: self._answers(given, top_k))
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Label | Labels]:
         names, least = self.known_labels.names, self._thresholds

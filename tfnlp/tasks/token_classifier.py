@@ -23,7 +23,7 @@ from tfnlp.reports import Report
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import features_in_graph, outputs_in_steps, row_outputs
+from tfnlp.tasks.network import answers_for, features_in_graph, outputs_in_steps, row_outputs
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -238,7 +238,7 @@ class TokenClassifier(LabelledTask):
             return next(self._answers([texts], decoder))
         found = texts_of(texts)
         inputs = list(found) if isinstance(texts, (list, tuple)) else found
-        return self._answered(inputs, lambda given: self._answers(given, decoder))
+        return answers_for(inputs, lambda given: self._answers(given, decoder))
 
     @cached_property
     def _decoder(self) -> _Decode:

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfnlp._backend import tf
 from tfnlp.data.pipeline import chunked
 from tfnlp.data.text_records import SINGLE
 from tfnlp.errors import ArgumentError, DataError, LabelError
-from tfnlp.outputs import Label, Labels, Predictions
+from tfnlp.outputs import Label, Labels
 from tfnlp.tasks.label_scores import are_close, ranked_labels
+from tfnlp.tasks.network import answers_for
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
 
 _PREDICTED_TOGETHER = 512  # pairs of a text and a label
-_PROGRESS_AFTER = 5.0  # seconds
 _SAMPLE_LABELS = ("science", "travel", "food")
 
 
@@ -119,10 +118,7 @@ class ZeroShotClassifier:
         answers = partial(self._answers, labels=tuple(labels), multi_label=wanted)
         if isinstance(texts, str):
             return next(answers([texts]))
-        if not isinstance(texts, (list, tuple)):
-            return answers(texts)
-        progress = tqdm(answers(texts), total=len(texts), desc="predict", unit="text", delay=_PROGRESS_AFTER)
-        return Predictions(progress)
+        return answers_for(texts, answers)
 
     def _answers(self, texts: Iterable[Any], labels: tuple[str, ...], multi_label: bool) -> Iterator[Labels]:
         hypotheses = [self.hypothesis_template.replace("{}", label) for label in labels]
