@@ -21,6 +21,13 @@ LONG_TEXT = " ".join(TEXTS * 6)
 EXAMPLES: list[dict[str, Any]] = [
     {"text": text, "label": "place" if "Paris" in text or "York" in text else "other"} for text in TEXTS
 ]
+QUESTIONS: list[dict[str, Any]] = [
+    {"question": "who lives in paris", "context": TEXTS[0], "answers": [{"text": "Ada", "answer_start": 0}]},
+    {"question": "who went", "context": TEXTS[1], "answers": [{"text": "Bob Stone", "answer_start": 0}]},
+    {"question": "where lives the cat", "context": TEXTS[2], "answers": [{"text": "house", "answer_start": 21}]},
+    {"question": "where lives ada", "context": TEXTS[0], "answers": [{"text": "Paris", "answer_start": 13}]},
+    {"question": "which is new", "context": TEXTS[3], "answers": [{"text": "New York", "answer_start": 10}]},
+]
 QUICK = {"initializer_range": 0.3}  # of initial weights, for heads on one token, which else learn slowly
 UNNAMED = {"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}  # labels nobody named
 

@@ -9,6 +9,41 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
+Self = TypeVar("Self", bound="Items")
+
+
+class Items(Sequence[T]):
+    """An immutable sequence. Equals a list of the same items; a slice of it is of its own kind."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self: Self, index: slice) -> Self: ...
+    def __getitem__(self, index: Any) -> Any:
+        return self._like(self._items[index]) if isinstance(index, slice) else self._items[index]
+
+    def _like(self, items: Iterable[T]) -> Any:
+        """Return one of its kind with other items."""
+        return type(self)(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (Items, list, tuple)):
+            return self._items == tuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __repr__(self) -> str:
+        return repr(list(self._items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +69,31 @@ class Entity:
         return asdict(self)
 
 
-class Entities(Sequence[Entity]):
+class Entities(Items[Entity]):
     """The entities of one text, in its order. Equals a list of the same entities; highlights them in a notebook."""
 
-    __slots__ = ("_entities", "text")
+    __slots__ = ("text",)
 
     def __init__(self, text: str, entities: Iterable[Entity]) -> None:
+        super().__init__(entities)
         self.text = text
-        self._entities = tuple(entities)
 
-    @overload
-    def __getitem__(self, index: int) -> Entity: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Entity, ...]: ...
-    def __getitem__(self, index: int | slice) -> Entity | tuple[Entity, ...]:
-        return self._entities[index]
-
-    def __len__(self) -> int:
-        return len(self._entities)
+    def _like(self, items: Iterable[Entity]) -> Entities:
+        return Entities(self.text, items)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Entities):
-            return self.text == other.text and self._entities == other._entities
-        if isinstance(other, (list, tuple)):
-            return self._entities == tuple(other)
-        return NotImplemented
+        return super().__eq__(other) and (not isinstance(other, Entities) or self.text == other.text)
 
     def __hash__(self) -> int:
-        return hash((self.text, self._entities))
-
-    def __repr__(self) -> str:
-        return repr(list(self._entities))
+        return hash((self.text, self._items))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the text and its entities as plain data, ready for JSON."""
-        return {"text": self.text, "entities": [entity.to_dict() for entity in self._entities]}
+        return {"text": self.text, "entities": [entity.to_dict() for entity in self._items]}
 
     def _repr_html_(self) -> str:
         pieces, position = [], 0
-        for entity in self._entities:
+        for entity in self._items:
             if entity.start < position:  # overlaps what is already shown: a page can't nest it sensibly
                 continue
             pieces += [html.escape(self.text[position : entity.start]), _highlight(entity)]
@@ -98,73 +119,58 @@ class Label:
         return asdict(self)
 
 
-class Labels(Sequence[Label]):
+class Labels(Items[Label]):
     """Several labels of one text, the likeliest first. Equals a list of the same labels."""
 
-    __slots__ = ("_labels",)
-
-    def __init__(self, labels: Iterable[Label]) -> None:
-        self._labels = tuple(labels)
-
-    @overload
-    def __getitem__(self, index: int) -> Label: ...
-    @overload
-    def __getitem__(self, index: slice) -> Labels: ...
-    def __getitem__(self, index: int | slice) -> Label | Labels:
-        return Labels(self._labels[index]) if isinstance(index, slice) else self._labels[index]
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (Labels, list, tuple)):
-            return self._labels == tuple(other)
-        return NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._labels)
-
-    def __repr__(self) -> str:
-        return repr(list(self._labels))
+    __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the labels as plain data, ready for JSON."""
-        return {"labels": [label.to_dict() for label in self._labels]}
+        return {"labels": [label.to_dict() for label in self._items]}
 
 
-class Predictions(Sequence[T]):
-    """The answers for several texts, in their order. Equals a list of the same answers."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a question: a stretch of its context.
 
-    __slots__ = ("_answers",)
+    Attributes:
+        text: `context[start:end]`; empty where there is no answer.
+        start: the first character, counted in Unicode characters.
+        end: the character after the last one.
+        score: the model's probability, in [0, 1].
+        null_score: its probability that the context does not hold the answer, in [0, 1].
+    """
 
-    def __init__(self, answers: Iterable[T]) -> None:
-        self._answers = tuple(answers)
+    text: str
+    start: int
+    end: int
+    score: float
+    null_score: float
 
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
-    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
-        return self._answers[index]
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)
 
-    def __len__(self) -> int:
-        return len(self._answers)
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (Predictions, list, tuple)):
-            return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
-        return NotImplemented
+class Answers(Items[Answer]):
+    """Several answers to one question, the likeliest first. Equals a list of the same answers."""
 
-    def __hash__(self) -> int:
-        return hash(self._answers)
+    __slots__ = ()
 
-    def __repr__(self) -> str:
-        return repr(list(self._answers))
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answers as plain data, ready for JSON."""
+        return {"answers": [answer.to_dict() for answer in self._items]}
+
+
+class Predictions(Items[T]):
+    """The answers for several inputs, in their order. Equals a list of the same answers."""
+
+    __slots__ = ()
 
     def _repr_html_(self) -> str:
         return "\n".join(
             answer._repr_html_() if hasattr(answer, "_repr_html_") else f"<pre>{html.escape(repr(answer))}</pre>"
-            for answer in self._answers
+            for answer in self._items
         )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, RECORDS, TEXTS, UNNAMED, build_learner, build_task
-from tfnlp import SequenceClassifier, TokenClassifier
+from tests.tiny import EXAMPLES, LONG_TEXT, QUESTIONS, QUICK, RECORDS, TEXTS, UNNAMED, build_learner, build_task
+from tfnlp import QuestionAnswerer, SequenceClassifier, TokenClassifier
 
 _HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
@@ -35,5 +35,11 @@ CASES = [
         lambda directory: build_task(SequenceClassifier, "bert", directory, UNNAMED | QUICK),
         EXAMPLES,
         _HARD_TEXTS,
+    ),
+    Case(
+        QuestionAnswerer,
+        lambda directory: build_task(QuestionAnswerer, "bert", directory, UNNAMED | QUICK),
+        QUESTIONS,
+        [("who lives", text) for text in _HARD_TEXTS if text.strip()],
     ),
 ]

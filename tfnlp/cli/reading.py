@@ -33,13 +33,11 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
         path: the file or directory.
         options: of the reader, as the command line has them; None: not given.
     """
-    from tfnlp.data.readers import read_lines, read_records
+    from tfnlp.data.readers import read_lines
     from tfnlp.errors import ArgumentError
 
     given = {name: value for name, value in options.items() if value is not None}
-    of_words = task.layout.read is read_records
-    allowed = {"columns", "format"} if of_words else {"columns", "separator", "label_separator", "label_names"}
-    for name in sorted(set(given) - allowed):
+    for name in sorted(set(given) - task.layout.options):
         raise ArgumentError(f"--{name.replace('_', '-')} says nothing about files of a {type(task).__name__}.")
     if "columns" in given:
         is_conllu = given.get("format") == "conllu" or ("format" not in given and ".conllu" in path.suffixes)

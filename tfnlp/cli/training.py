@@ -183,3 +183,28 @@ def text_classification(
         needs_dev="--tune-thresholds" if tune_thresholds else None,
         after=after,
     )  # fmt: skip
+
+
+@_task_command("question-answering")
+def question_answering(
+    max_answer_length: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
+    align_to_words: Annotated[
+        bool | None, typer.Option("--align-to-words/--no-align-to-words", help="Answers begin and end as words do.")
+    ] = None,
+    tune_threshold: Annotated[
+        bool, typer.Option(help="Choose on the data for development when to give no answer.")
+    ] = False,
+) -> Job:
+    """Answer questions with stretches of a text: SQuAD's and CMRC's files, or JSON lines."""
+
+    def after(task: Any, dev: Any) -> bool:
+        if tune_threshold:
+            task.tune_threshold(dev)
+        return tune_threshold
+
+    return Job(
+        "QuestionAnswerer",
+        settings={"max_answer_length": max_answer_length, "align_to_words": align_to_words},
+        needs_dev="--tune-threshold" if tune_threshold else None,
+        after=after,
+    )

@@ -40,12 +40,14 @@ class Layout:
         synonyms: other names of the fields of a record.
         classes: the field whose whole numbers a `datasets.Dataset` names.
         pair: what makes a record of the two parts of a tuple.
+        options: of `read`, that the command line passes on.
     """
 
-    read: Callable[[Any], Records]
+    read: Callable[..., Records]
     synonyms: Mapping[str, str]
     classes: str
     pair: Callable[[Any, Any], Record]
+    options: frozenset[str] = frozenset()
 
 
 def as_source(data: Any, layout: Layout) -> Source:

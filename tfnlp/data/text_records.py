@@ -27,6 +27,7 @@ LAYOUT = Layout(
     },
     classes="label",
     pair=lambda first, second: {"text": first, "label": second},
+    options=frozenset({"columns", "separator", "label_separator", "label_names"}),
 )  # fmt: skip
 
 

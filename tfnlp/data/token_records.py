@@ -20,6 +20,7 @@ LAYOUT = Layout(
     synonyms={"tokens": "words", "tags": "labels", "ner_tags": "labels", "pos_tags": "labels", "entities": "spans"},
     classes="labels",
     pair=_pair,
+    options=frozenset({"columns", "format"}),
 )
 
 

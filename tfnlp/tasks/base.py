@@ -53,6 +53,7 @@ class TaskModel(abc.ABC):
     settings_class: ClassVar[type[Settings]]
     layout: ClassVar[Layout]  # of its records
     output_names: ClassVar[tuple[str, ...]] = ("logits",)  # of the head's outputs that the task reads
+    loss_weights: ClassVar[dict[str, float] | None] = None  # of the outputs' losses; None: 1 each
 
     def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
         """Make the task; `from_pretrained`, `from_config` and `tfnlp.load` are the ways to call this.
@@ -306,7 +307,7 @@ class TaskModel(abc.ABC):
         dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         optimizer = plan.build_optimizer(steps)
-        self.model.compile(optimizer=optimizer, loss=self.loss(plan))
+        self.model.compile(optimizer=optimizer, loss=self.loss(plan), loss_weights=self.loss_weights)
         create_training_variables(self.model)
         if validation_data is not None:
             validation = self.source(validation_data)

@@ -9,14 +9,17 @@ from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
 from tfnlp.errors import CheckpointError
 from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.question_answerer import QuestionAnswerer
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tasks.token_classifier import TokenClassifier
 
 TASKS: dict[str, type[TaskModel]] = {
     "token-classification": TokenClassifier,
     "text-classification": SequenceClassifier,
+    "question-answering": QuestionAnswerer,
 }
-_HEADS = {"ForTokenClassification": TokenClassifier, "ForSequenceClassification": SequenceClassifier}
+
+_HEADS = {task.auto_class.removeprefix("TFAutoModel"): task for task in TASKS.values()}
 
 
 def load(directory: str | Path, **options: Any) -> Any:

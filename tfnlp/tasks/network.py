@@ -57,6 +57,18 @@ def all_row_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: 
     return found
 
 
+def all_token_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: Encoded) -> dict[str, np.ndarray]:
+    """Run a network whose outputs are per token. Returns arrays of shape `(tokens, ...)`, in the tokens' order."""
+    found: dict[str, np.ndarray] = {}
+    for rows, outputs in row_outputs(forward, tokenizer, encoded):
+        for name, values in outputs.items():
+            tokens = found.setdefault(name, np.zeros((len(encoded.input_ids), *values.shape[2:]), np.float32))
+            for row, row_values in zip(rows, values, strict=True):
+                start, end = encoded.splits[row : row + 2]
+                tokens[start:end] = row_values[: end - start]
+    return found
+
+
 def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Make the network's inputs of the rows that the tokenizer's graph gives.
 

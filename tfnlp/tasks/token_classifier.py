@@ -23,7 +23,7 @@ from tfnlp.reports import Report
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import answers_for, features_in_graph, outputs_in_steps, row_outputs
+from tfnlp.tasks.network import all_token_outputs, answers_for, features_in_graph, outputs_in_steps
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -207,12 +207,7 @@ class TokenClassifier(LabelledTask):
 
     def _token_logits(self, encoded: Encoded) -> np.ndarray:
         """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
-        logits = np.zeros((len(encoded.input_ids), len(self.known_labels)), np.float32)
-        for rows, batch in row_outputs(self.forward, self.tokenizer, encoded):
-            for row, found in zip(rows, batch["logits"], strict=True):
-                start, end = encoded.splits[row : row + 2]
-                logits[start:end] = found[: end - start]
-        return logits
+        return all_token_outputs(self.forward, self.tokenizer, encoded)["logits"]
 
     # Prediction
 

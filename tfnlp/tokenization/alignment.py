@@ -169,3 +169,44 @@ def word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:
     origins = np.cumsum([0, *(len(shift) for shift in shifts)])[:-1]
     flat = np.concatenate(shifts)
     return flat[origins[encoded.records] + np.maximum(encoded.word_ids, 0)].astype(np.int32)
+
+
+def answer_tokens(
+    encoded: Encoded, answers: Sequence[tuple[int, int] | None], nulls: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the first and last token of each row's answer; those of no answer where the row lacks a part of it.
+
+    Args:
+        encoded: the rows.
+        answers: `[start, end)` of each record's answer in its context, or None.
+        nulls: the place in each row of the token that stands for no answer. Shape `(rows,)`.
+
+    Returns:
+        Places in the row, of shape `(rows,)`, int32, and which records have an answer without a token, of shape
+        `(records,)`, bool.
+    """
+    bounds = np.array([answer or (0, 0) for answer in answers], np.int64)
+    start, end = bounds[encoded.records].T
+    is_context = (encoded.sequence_ids == 1) & (encoded.ends > encoded.starts)
+    is_answer = is_context & (encoded.ends > start) & (encoded.starts < end)
+    rows, place = encoded.rows, np.arange(len(encoded.input_ids)) - encoded.splits[encoded.rows]
+    num_rows, nowhere = encoded.num_rows, np.iinfo(np.int32).max
+    first, last = np.full(num_rows, nowhere), np.full(num_rows, -1)
+    np.minimum.at(first, rows[is_answer], place[is_answer])
+    np.maximum.at(last, rows[is_answer], place[is_answer])
+    # A window holds the whole answer if it shows what all windows together show of it.
+    counts = np.bincount(rows[is_answer], minlength=num_rows)
+    low, high = np.full(len(answers), nowhere), np.full(len(answers), -1)
+    np.minimum.at(low, encoded.records[is_answer], encoded.starts[is_answer])
+    np.maximum.at(high, encoded.records[is_answer], encoded.ends[is_answer])
+    token = encoded.splits[:-1]
+    records = encoded.row_to_record
+    shown = counts > 0
+    at_first, at_last = (np.where(shown, token + np.where(shown, edge, 0), 0) for edge in (first, last))
+    is_whole = shown & (encoded.starts[at_first] == low[records]) & (encoded.ends[at_last] == high[records])
+    is_lost = (bounds[:, 1] > bounds[:, 0]) & (high < 0)
+    return (
+        np.where(is_whole, first, nulls).astype(np.int32),
+        np.where(is_whole, last, nulls).astype(np.int32),
+        is_lost,
+    )

@@ -46,6 +46,12 @@ class Recipe:
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
 
+    def refuse(self, *names: str) -> None:
+        """Raise `ArgumentError` if one of these fields, which mean nothing to a task, is set."""
+        for name in names:
+            if getattr(self, name):
+                raise ArgumentError(f"`{name}` is for tasks with labels, which this one has not.")
+
     def build_optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         """Return the optimizer.
 

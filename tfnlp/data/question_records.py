@@ -1,0 +1,175 @@
+"""Records of questions about a context: SQuAD's and CMRC's files, JSON lines, lists. Knows no tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.errors import ArgumentError, DataError
+
+_SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
+
+
+def read_questions(path: str | Path) -> Records:
+    """Read questions with their contexts and answers.
+
+    A `.json` file is one of SQuAD (1.1 or 2.0, https://rajpurkar.github.io/SQuAD-explorer) or of CMRC 2018 in either of
+    its forms (https://github.com/ymcui/cmrc2018); a `.jsonl` file holds an object with `question`, `context` and
+    `answers` a line. Packed files (`.gz`, `.bz2`, `.xz`) are unpacked while reading.
+
+    Returns:
+        Records with `id`, `question`, `context` and `answers`, as the file has them.
+
+    Raises:
+        ArgumentError: if the file's name tells neither.
+        DataError: if the file is missing, damaged, or of another form.
+    """
+    suffix = unpacked_suffix(Path(path))
+    if suffix in (".jsonl", ".ndjson"):
+        return Records(existing_file(path), lambda: (found for _, found in objects_of(Path(path))))
+    if suffix == ".json":
+        return Records(existing_file(path), lambda: _questions_of(Path(path)))
+    raise ArgumentError(
+        f"{path}: can't tell the format from the name. Questions come as `.json` (SQuAD, CMRC) or `.jsonl`."
+    )
+
+
+def _questions_of(path: Path) -> Iterator[Record]:
+    try:
+        found = json.loads("\n".join(line for _, line in lines_of(path)))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON: {error}.") from error
+    articles: Any = found.get("data") if isinstance(found, dict) else found
+    try:
+        for article in articles:
+            for paragraph in article.get("paragraphs", [article]):
+                context = paragraph["context_text" if "context_text" in paragraph else "context"]
+                for question in paragraph["qas"]:
+                    yield _question(question, context)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: expected SQuAD's form (`data`, of `paragraphs`, of `context` and `qas`) or CMRC's; "
+            f"{error!r} on the way."
+        ) from error
+
+
+def _question(found: Mapping[str, Any], context: str) -> Record:
+    is_cmrc = "query_text" in found
+    record = {
+        "id": found.get("query_id" if is_cmrc else "id"),
+        "question": found["query_text" if is_cmrc else "question"],
+        "context": context,
+    }
+    if found.get("is_impossible"):
+        return record | {"answers": []}
+    return record | ({"answers": found["answers"]} if "answers" in found else {})
+
+
+def _pair(inputs: Any, answers: Any) -> Record:
+    return {**inputs, "answers": answers}
+
+
+LAYOUT = Layout(read=read_questions, synonyms=_SYNONYMS | {"answer": "answers"}, classes="", pair=_pair)
+
+
+def checked_questions(source: Source) -> Iterator[Record]:
+    """Yield the records of a source, made uniform: `question`, `context` and `answers`.
+
+    An answer is its text and where it begins, in characters, or None where the record does not tell. One at least is in
+    the context: beside it, CMRC has some in words of their own. A question without an answer has none.
+
+    Raises:
+        DataError: naming the first records that are wrong, and why, or if there are none.
+    """
+    return checked(source, _problem, lambda record: record | {"answers": _answers(record["answers"])})
+
+
+def located(record: Record) -> tuple[int, int] | None:
+    """Return `[start, end)`, in characters, of a checked record's first answer whose place is known or found.
+
+    Returns:
+        None: there is no answer.
+    """
+    for text, place in record["answers"]:
+        if text in record["context"]:
+            is_right = place is not None and record["context"].startswith(text, place)
+            start = place if is_right else record["context"].index(text)
+            return start, start + len(text)
+    return None
+
+
+def as_question(given: Any, number: int) -> Record:
+    """Make a record of what `predict` takes: a dict of `question` and `context`, or a tuple of the two.
+
+    Raises:
+        DataError: if it is none of these; `number` says which it is.
+    """
+    if isinstance(given, tuple) and len(given) == 2:
+        given = {"question": given[0], "context": given[1]}
+    if not isinstance(given, Mapping):
+        raise DataError(
+            f"question {number}: expected a dict with 'question' and 'context', or a pair of them; found {given!r:.80}."
+        )
+    record: Record = {_SYNONYMS.get(name, name): value for name, value in given.items()}
+    problem = _text_problem(record)
+    if problem is not None:
+        raise DataError(f"question {number}: {problem}")
+    return record
+
+
+def _text_problem(record: Record) -> str | None:
+    for name in ("question", "context"):
+        if name not in record:
+            return f"expected 'question' and 'context'; found {sorted(map(str, record))}."
+        problem = text_problem(record[name], name)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _problem(record: Record) -> str | None:
+    problem = _text_problem(record)
+    if problem is not None:
+        return problem
+    if record.get("answers") is None:
+        return "`answers` is missing: a list of answers, empty where the context holds none."
+    try:
+        answers = _answers(record["answers"])
+    except (KeyError, TypeError, ValueError):
+        return (
+            "`answers` must be a list of texts, or of dicts of 'text' and 'answer_start', or a dict of two such "
+            f"lists; found {record['answers']!r:.80}."
+        )
+    context = record["context"]
+    if answers and not any(text in context for text, _ in answers):
+        return f"the answer {answers[0][0]!r:.80} is not in its context."
+    for text, start in answers:
+        # CMRC's places are often one or two off; where the text stands but once, there is no doubt.
+        if start is not None and context.count(text) > 1 and not context.startswith(text, start):
+            stands = context[start : start + len(text)]
+            return f"the answer {text!r:.80} is not in its context at {start}, where {stands!r:.80} stands."
+    return None
+
+
+def _answers(given: Any) -> list[tuple[str, int | None]]:
+    """Return the answers of a record, whichever way it tells them."""
+    if isinstance(given, str):
+        given = [given]
+    elif isinstance(given, Mapping) and isinstance(given["text"], list):
+        starts = given.get("answer_start") or [None] * len(given["text"])
+        given = [{"text": text, "answer_start": start} for text, start in zip(given["text"], starts, strict=True)]
+    elif isinstance(given, Mapping):
+        given = [given]
+    answers = []
+    for answer in given:
+        is_bare = isinstance(answer, (str, int, float))  # CMRC has numbers, which its script reads as text
+        text, start = (str(answer), None) if is_bare else (answer["text"], answer.get("answer_start"))
+        if not isinstance(text, str) or not isinstance(start, (int, type(None))):
+            raise TypeError(answer)
+        if text:  # CMRC gives -1 to what its annotators wrote in words of their own
+            answers.append((text, None if start == -1 else start))
+    return answers

@@ -1,0 +1,240 @@
+"""Start and end logits to answers, as TensorFlow ops: the one decoder of `predict` and of the exported SavedModel.
+
+Each token of a context is judged in the window that shows most around it; the context is then decoded as one. For a
+context of one window the scores are those of transformers' question answering pipeline.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tfnlp._backend import tf
+
+_SPACES = (
+    *range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
+)  # fmt: skip
+
+
+class RowTokens(NamedTuple):
+    """The tokens of some rows, one row after the other; all of shape `(tokens,)`.
+
+    Attributes:
+        start_logits: that an answer begins there. float32.
+        end_logits: that it ends there. float32.
+        starts: the first character. int32.
+        ends: the character after the last. int32.
+        words: the number of each token's word. int32.
+        sequence_ids: 1 for tokens of the context. int32.
+        rows: the row of each, ascending. int32.
+    """
+
+    start_logits: tf.Tensor
+    end_logits: tf.Tensor
+    starts: tf.Tensor
+    ends: tf.Tensor
+    words: tf.Tensor
+    sequence_ids: tf.Tensor
+    rows: tf.Tensor
+
+
+class ContextTokens(NamedTuple):
+    """The tokens of some contexts, by context; all of shape `(tokens,)`.
+
+    Attributes:
+        start_logits: that an answer begins there. float32.
+        end_logits: that it ends there. float32.
+        starts: the first character. int32.
+        ends: the character after the last. int32.
+        words: the number of each token's word. int32.
+        contexts: the context of each, ascending. int32.
+    """
+
+    start_logits: tf.Tensor
+    end_logits: tf.Tensor
+    starts: tf.Tensor
+    ends: tf.Tensor
+    words: tf.Tensor
+    contexts: tf.Tensor
+
+
+class Spans(NamedTuple):
+    """Answers by context, and within one by score; of shape `(spans,)`. No answer is from 0 to 0."""
+
+    starts: tf.Tensor
+    ends: tf.Tensor
+    scores: tf.Tensor
+    contexts: tf.Tensor
+
+
+class Rules(NamedTuple):
+    """How spans are chosen.
+
+    Attributes:
+        max_answer_length: the most tokens of an answer.
+        num_answers: how many to give for a context.
+        align_to_words: whether answers begin and end where words do.
+        null_threshold: no answer is the best answer where the log of its probability over that of the best span is
+            more; None: it never is.
+        stride: how many tokens neighbouring windows of a context share.
+    """
+
+    max_answer_length: int
+    num_answers: int
+    align_to_words: bool
+    null_threshold: float | None
+    stride: int = 0
+
+
+def best_answers(
+    tokens: RowTokens, row_to_record: tf.Tensor, nulls: tf.Tensor, contexts: tf.Tensor, rules: Rules
+) -> tuple[Spans, tf.Tensor]:
+    """Choose the best answers of each context from the logits of its windows.
+
+    Args:
+        tokens: of all rows.
+        row_to_record: the context of each row, ascending. Shape `(rows,)`, int32.
+        nulls: the token of each row that stands for no answer, as an index of all tokens. Shape `(rows,)`, int32.
+        contexts: Shape `(contexts,)`, string.
+        rules: how to choose.
+
+    Returns:
+        As `best_spans`.
+    """
+    num_rows = tf.size(nulls)
+    inside = tf.where(tf.equal(tokens.sequence_ids, 1))[:, 0]
+    rows = tf.gather(tokens.rows, inside)
+    lengths = tf.math.bincount(rows, minlength=num_rows, maxlength=num_rows)
+    positions = tf.range(tf.size(rows)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
+    best = tf.boolean_mask(inside, shown_best(positions, lengths, rows, row_to_record, rules.stride))
+    columns = (tf.gather(column, best) for column in tokens[:5])
+    context_tokens = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
+    # Windows that lack the answer say so: what counts is the one that says so least.
+    null_starts, null_ends = (tf.gather(column, nulls) for column in (tokens.start_logits, tokens.end_logits))
+    least = _first_of_each(-null_starts - null_ends, row_to_record, 1)
+    return best_spans(
+        trimmed(contexts, context_tokens), tf.gather(null_starts, least), tf.gather(null_ends, least), rules
+    )
+
+
+def shown_best(positions: tf.Tensor, lengths: tf.Tensor, rows: tf.Tensor, records: tf.Tensor, stride: int) -> tf.Tensor:
+    """Tell which tokens stand in the window that shows most around them; one window shows each so.
+
+    Args:
+        positions: of each token in its window's part of the context. Shape `(tokens,)`, int32.
+        lengths: of each window's part of the context. Shape `(rows,)`, int32.
+        rows: of each token. Shape `(tokens,)`, int32.
+        records: of each row, ascending. Shape `(rows,)`, int32.
+        stride: how many tokens neighbouring windows share.
+
+    Returns:
+        Shape `(tokens,)`, bool.
+    """
+    differs = tf.not_equal(records[1:], records[:-1])
+    is_first = tf.gather(tf.concat([[True], differs], 0), rows)
+    is_last = tf.gather(tf.concat([differs, [True]], 0), rows)
+    shared = (stride + 1) // 2  # of what two windows share, the first half belongs to the first
+    return (is_first | (positions >= shared)) & (is_last | (positions < tf.gather(lengths, rows) - stride + shared))
+
+
+def trimmed(text: tf.Tensor, tokens: ContextTokens) -> ContextTokens:
+    """Leave white space at the ends of tokens out. `text` holds the contexts; shape `(contexts,)`, string."""
+    points = tf.strings.unicode_decode(text, "UTF-8")
+    is_space = tf.reduce_any(tf.equal(points.values[:, None], _SPACES), 1)
+    solid = tf.concat([tf.cast(tf.where(~is_space)[:, 0], tf.int32), [tf.size(is_space)]], 0)
+    origin = tf.gather(tf.cast(points.row_splits, tf.int32), tokens.contexts)
+    after = tf.gather(solid, tf.searchsorted(solid, origin + tokens.starts))  # the first character that is no space
+    # The last that is no space: one stands before the places at or after the end, unless the text begins with spaces.
+    place = tf.searchsorted(solid, origin + tokens.ends) - 1
+    before = tf.where(place < 0, -1, tf.gather(solid, tf.maximum(place, 0)))
+    starts = tf.minimum(after - origin, tokens.ends)
+    return tokens._replace(starts=starts, ends=tf.maximum(before + 1 - origin, starts))
+
+
+def best_spans(
+    tokens: ContextTokens, null_starts: tf.Tensor, null_ends: tf.Tensor, rules: Rules
+) -> tuple[Spans, tf.Tensor]:
+    """Choose the best answers of each context.
+
+    A span's score is the probability of its first token among the starts times that of its last among the ends; spans
+    of the same characters add up.
+
+    Args:
+        tokens: of the contexts.
+        null_starts: the logit, among the starts, that there is no answer. Shape `(contexts,)`, float32.
+        null_ends: the same among the ends.
+        rules: how to choose.
+
+    Returns:
+        At most `rules.num_answers` spans for each context, and the null scores, of shape `(contexts,)`, float32.
+    """
+    log_starts, log_null_starts = _log_probabilities(tokens.start_logits, null_starts, tokens.contexts)
+    log_ends, log_null_ends = _log_probabilities(tokens.end_logits, null_ends, tokens.contexts)
+    log_null = log_null_starts + log_null_ends
+    # Some spans fall together when they are aligned to words.
+    first, last, scores = _ranked(
+        tokens.contexts, log_starts, log_ends, rules.max_answer_length, 2 * rules.num_answers + 10
+    )
+    starts, ends = _word_bounds(tokens) if rules.align_to_words else (tokens.starts, tokens.ends)
+    found = tf.stack([tf.gather(tokens.contexts, first), tf.gather(starts, first), tf.gather(ends, last)], 1)
+    is_solid = found[:, 1] < found[:, 2]
+    distinct, index = tf.raw_ops.UniqueV2(x=tf.boolean_mask(found, is_solid), axis=[0])
+    scores = tf.math.unsorted_segment_sum(tf.boolean_mask(tf.exp(scores), is_solid), index, tf.shape(distinct)[0])
+    spans = Spans(distinct[:, 1], distinct[:, 2], scores, distinct[:, 0])
+    keys = tf.math.log(scores)
+    if rules.null_threshold is not None:
+        contexts = tf.range(tf.size(null_starts))
+        nothing = tf.zeros_like(contexts)
+        parts = zip(spans, (nothing, nothing, tf.exp(log_null), contexts), strict=True)
+        spans = Spans(*(tf.concat(pair, 0) for pair in parts))
+        keys = tf.concat([keys, log_null - rules.null_threshold], 0)
+    order = _first_of_each(keys, spans.contexts, rules.num_answers)
+    return Spans(*(tf.gather(column, order) for column in spans)), tf.exp(log_null)
+
+
+def _log_probabilities(logits: tf.Tensor, nulls: tf.Tensor, contexts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Normalise the logits of each context's tokens together with that of no answer."""
+    count = tf.size(nulls)
+    greatest = tf.maximum(tf.math.unsorted_segment_max(logits, contexts, count), nulls)
+    powers = tf.exp(logits - tf.gather(greatest, contexts))
+    total = tf.math.unsorted_segment_sum(powers, contexts, count) + tf.exp(nulls - greatest)
+    log_total = greatest + tf.math.log(total)
+    return logits - tf.gather(log_total, contexts), nulls - log_total
+
+
+def _ranked(
+    contexts: tf.Tensor, log_starts: tf.Tensor, log_ends: tf.Tensor, max_length: int, count: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the best spans of each context: their first and last tokens and the logs of their scores."""
+    size = tf.size(contexts)
+    first = tf.range(size)[:, None]
+    last = first + tf.range(max_length)  # (tokens, max_length)
+    inside = tf.minimum(last, tf.maximum(size - 1, 0))
+    is_span = (last < size) & tf.equal(tf.gather(contexts, inside), contexts[:, None])
+    scores = log_starts[:, None] + tf.gather(log_ends, inside)
+    place = tf.where(is_span)  # (spans, 2)
+    scores = tf.gather_nd(scores, place)
+    first = tf.cast(place[:, 0], tf.int32)
+    last = first + tf.cast(place[:, 1], tf.int32)
+    order = _first_of_each(scores, tf.gather(contexts, first), count)
+    return tf.gather(first, order), tf.gather(last, order), tf.gather(scores, order)
+
+
+def _first_of_each(keys: tf.Tensor, groups: tf.Tensor, count: int) -> tf.Tensor:
+    """Return the indices of the greatest keys of each group, by group and falling key."""
+    order = tf.argsort(keys, direction="DESCENDING", stable=True)
+    order = tf.gather(order, tf.argsort(tf.gather(groups, order), stable=True))
+    sorted_groups = tf.gather(groups, order)
+    rank = tf.range(tf.size(order)) - tf.searchsorted(sorted_groups, sorted_groups)
+    return tf.boolean_mask(order, rank < count)
+
+
+def _word_bounds(tokens: ContextTokens) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return where the word of each token begins and ends."""
+    differs = tf.not_equal(tokens.words[1:], tokens.words[:-1]) | tf.not_equal(
+        tokens.contexts[1:], tokens.contexts[:-1]
+    )
+    word = tf.concat([tf.zeros_like(tokens.words[:1]), tf.cumsum(tf.cast(differs, tf.int32))], 0)
+    count = tf.size(word)
+    starts = tf.math.unsorted_segment_min(tokens.starts, word, count)
+    ends = tf.math.unsorted_segment_max(tokens.ends, word, count)
+    return tf.gather(starts, word), tf.gather(ends, word)
