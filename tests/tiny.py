@@ -28,6 +28,12 @@ QUESTIONS: list[dict[str, Any]] = [
     {"question": "where lives ada", "context": TEXTS[0], "answers": [{"text": "Paris", "answer_start": 13}]},
     {"question": "which is new", "context": TEXTS[3], "answers": [{"text": "New York", "answer_start": 10}]},
 ]
+PROMPTS: list[dict[str, Any]] = [
+    {"prompt": "who lives in paris", "choices": ["Ada", "Bob", "the cat"], "label": "Ada"},
+    {"prompt": "who went to new york", "choices": ["Ada", "Bob"], "label": 1},
+    {"prompt": "who lives in the house", "choices": ["New York", "the cat", "Ada", "and"], "label": 1},
+    {"prompt": "where lives ada", "choices": ["house", "Paris"], "label": "Paris"},
+]
 QUICK = {"initializer_range": 0.3}  # of initial weights, for heads on one token, which else learn slowly
 UNNAMED = {"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}  # labels nobody named
 

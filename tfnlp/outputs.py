@@ -162,6 +162,35 @@ class Answers(Items[Answer]):
         return {"answers": [answer.to_dict() for answer in self._items]}
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the choices that a prompt came with.
+
+    Attributes:
+        index: its place among them, from 0.
+        text: of the choice.
+        score: the model's probability, in [0, 1].
+    """
+
+    index: int
+    text: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)
+
+
+class Choices(Items[Choice]):
+    """Several choices of one prompt, the likeliest first. Equals a list of the same choices."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choices as plain data, ready for JSON."""
+        return {"choices": [choice.to_dict() for choice in self._items]}
+
+
 class Predictions(Items[T]):
     """The answers for several inputs, in their order. Equals a list of the same answers."""
 

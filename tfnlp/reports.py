@@ -302,3 +302,36 @@ class AnswerReport(Table):
     def metrics(self) -> dict[str, float]:
         """Return exact match and F1 of all questions."""
         return {"exact_match": self.exact_match, "f1": self.f1}
+
+
+@dataclass(frozen=True)
+class AccuracyReport(Table):
+    """An evaluation by the share of right answers.
+
+    Attributes:
+        accuracy: the share, in [0, 1].
+        num_records: how many records were evaluated.
+        loss: the mean loss of a record, in nats.
+    """
+
+    accuracy: float
+    num_records: int
+    loss: float | None = None
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("accuracy", "loss")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row of numbers."""
+        return [(f"{self.accuracy:.4f}", "" if self.loss is None else f"{self.loss:.4f}")]
+
+    @property
+    def caption(self) -> str:
+        """Over how many records."""
+        return f"{self.num_records} records"
+
+    def metrics(self) -> dict[str, float]:
+        """Return the accuracy."""
+        return {"accuracy": self.accuracy}

@@ -7,8 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.tiny import EXAMPLES, LONG_TEXT, QUESTIONS, QUICK, RECORDS, TEXTS, UNNAMED, build_learner, build_task
-from tfnlp import QuestionAnswerer, SequenceClassifier, TokenClassifier
+from tests.tiny import (
+    EXAMPLES,
+    LONG_TEXT,
+    PROMPTS,
+    QUESTIONS,
+    QUICK,
+    RECORDS,
+    TEXTS,
+    UNNAMED,
+    build_learner,
+    build_task,
+)
+from tfnlp import MultipleChoice, QuestionAnswerer, SequenceClassifier, TokenClassifier
 
 _HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
@@ -41,5 +52,11 @@ CASES = [
         lambda directory: build_task(QuestionAnswerer, "bert", directory, UNNAMED | QUICK),
         QUESTIONS,
         [("who lives", text) for text in _HARD_TEXTS if text.strip()],
+    ),
+    Case(
+        MultipleChoice,
+        lambda directory: build_task(MultipleChoice, "bert", directory, UNNAMED | QUICK),
+        PROMPTS,
+        [(text, ["Ada", "the cat", "paris !"][: 2 + i % 2]) for i, text in enumerate(_HARD_TEXTS) if text.strip()],
     ),
 ]

@@ -9,7 +9,7 @@ from tfnlp.data.pipeline import (
     Target,
     bucket_lengths,
     build_dataset,
-    count_rows,
+    count_groups,
     num_batches,
     padded,
     token_batches,
@@ -58,7 +58,7 @@ def test_batches_are_padded_to_their_bucket():
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(1, 7))
 def test_batches_are_counted_before_they_are_made(lengths, batch_size):
-    counts = count_rows(rows_of(lengths), 40)
+    counts = count_groups(rows_of(lengths), 40)
     per_bucket = np.bincount(np.searchsorted(bucket_lengths(40), lengths), minlength=len(counts))
     assert counts.tolist() == per_bucket.tolist()
     assert num_batches(counts, batch_size) == sum(-(-count // batch_size) for count in per_bucket)
@@ -66,7 +66,7 @@ def test_batches_are_counted_before_they_are_made(lengths, batch_size):
 
 def test_the_count_is_that_of_the_dataset():
     lengths = [3, 8, 9, 16, 30, 5, 40, 2, 7, 7, 7]
-    assert len(batches_of(lengths, shuffle=True)) == num_batches(count_rows(rows_of(lengths), 40), 3)
+    assert len(batches_of(lengths, shuffle=True)) == num_batches(count_groups(rows_of(lengths), 40), 3)
 
 
 def test_the_seed_decides_the_order_and_epochs_differ():
@@ -81,6 +81,23 @@ def test_the_seed_decides_the_order_and_epochs_differ():
     assert first == epochs(1)
     assert first != epochs(2)
     assert first[0] != first[1]
+
+
+def test_groups_of_rows_stay_together():
+    sizes, lengths = [2, 3, 1, 2], [3, 4, 12, 2, 5, 7, 9, 9]
+    groups, splits = np.cumsum([0, *sizes]), np.cumsum([0, *lengths])
+    ids = np.repeat(np.arange(8), lengths).astype(np.int32)
+    chunk = RowChunk({"input_ids": ids}, splits, {"logits": np.arange(8, dtype=np.float32)}, groups)
+    rows = RowSource(lambda: [chunk], is_stream=False)
+    targets = {"logits": Target(with_group=True, dtype="float32")}
+    options = {"batch_size": 2, "max_length": 40, "pad_id": 0, "seed": 0}
+    assert count_groups(rows, 40).tolist()[:2] == [2, 2]
+    second, first = build_dataset(rows, ["input_ids"], targets, shuffle=False, **options)
+    assert first[1]["logits"].numpy().tolist() == [[0, 2], [0, 3], [0, 4], [1, 6], [1, 7]]
+    assert first[0]["input_ids"].shape == (5, 16)
+    assert second[0]["input_ids"].numpy()[:, 0].tolist() == [0, 1, 5]
+    for features, gold in build_dataset(rows, ["input_ids"], targets, shuffle=True, **options):
+        assert features["input_ids"].numpy()[:, 0].tolist() == gold["logits"].numpy()[:, 1].tolist()
 
 
 def test_rows_of_a_list_are_kept_and_those_of_a_stream_are_not():

@@ -208,3 +208,9 @@ def question_answering(
         needs_dev="--tune-threshold" if tune_threshold else None,
         after=after,
     )
+
+
+@_task_command("multiple-choice")
+def multiple_choice() -> Job:
+    """Choose among texts by a prompt: CommonsenseQA's and HellaSwag's files, or JSON lines."""
+    return Job("MultipleChoice")

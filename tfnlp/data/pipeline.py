@@ -26,18 +26,15 @@ class Target:
 
     Attributes:
         per_token: a label id for each token, -100 where there is none; else the same for the whole row.
+        with_group: before what is right, a column that numbers the groups of a batch, for losses over groups.
         dtype: `int32` or `float32`.
         shape: of a row's target, where it is not per token.
     """
 
     per_token: bool = False
+    with_group: bool = False
     dtype: str = "int32"
     shape: tuple[int, ...] = ()
-
-    @property
-    def padding(self) -> int | float:
-        """What fills up a short row."""
-        return IGNORE_ID if self.dtype == "int32" else 0.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,24 @@ class RowChunk:
         columns: the network's inputs by name, each of shape `(tokens,)`, int32.
         splits: where each row begins, and the end of the last. Shape `(rows + 1,)`.
         targets: what each output of the network is to learn, of shape `(tokens,)` or `(rows, ...)`.
+        groups: where each group of rows that stay together in a batch begins, and the end of the last. Shape
+            `(groups + 1,)`. None: each row is one by itself.
     """
 
     columns: dict[str, np.ndarray]
     splits: np.ndarray
     targets: dict[str, np.ndarray] = field(default_factory=dict)
+    groups: np.ndarray | None = None
+
+    @property
+    def group_splits(self) -> np.ndarray:
+        """Where each group begins, and the end of the last. Shape `(groups + 1,)`, int64."""
+        return np.arange(len(self.splits)) if self.groups is None else self.groups
+
+    @property
+    def group_lengths(self) -> np.ndarray:
+        """The tokens of each group's longest row. Shape `(groups,)`, int64."""
+        return np.maximum.reduceat(np.diff(self.splits), self.group_splits[:-1])
 
 
 @dataclass
@@ -89,12 +99,13 @@ def bucket_lengths(max_length: int) -> list[int]:
     return [length for length in (*_STEPS, *longer) if length < max_length] + [max_length]
 
 
-def count_rows(rows: RowSource, max_length: int) -> np.ndarray:
-    """Count the rows of each bucket. Shape `(buckets,)`, int64."""
+def count_groups(rows: RowSource, max_length: int) -> np.ndarray:
+    """Count the groups of rows, mostly of one, of each bucket. Shape `(buckets,)`, int64."""
     lengths = bucket_lengths(max_length)
     counts = np.zeros(len(lengths), np.int64)
     for chunk in rows:
-        counts += np.bincount(np.searchsorted(lengths, np.diff(chunk.splits)), minlength=len(lengths))
+        if len(chunk.splits) > 1:
+            counts += np.bincount(np.searchsorted(lengths, chunk.group_lengths), minlength=len(lengths))
     return counts
 
 
@@ -113,7 +124,7 @@ def build_dataset(
     pad_id: int,
     shuffle: bool,
     seed: int,
-    num_rows: int | None = None,
+    num_groups: int | None = None,
 ) -> tf.data.Dataset:
     """Build the dataset that `keras.Model.fit` reads.
 
@@ -121,65 +132,81 @@ def build_dataset(
         rows: with the columns `names`, and `targets`.
         names: the network's inputs.
         targets: what each output of the network is to learn.
-        batch_size: rows in a batch.
+        batch_size: groups of rows, mostly of one, in a batch.
         max_length: the longest row.
         pad_id: fills `input_ids`; the other inputs are filled with 0, labels of tokens with -100.
-        shuffle: draw the rows in another order in every epoch.
+        shuffle: draw the groups in another order in every epoch.
         seed: of that order.
-        num_rows: how many rows there are, if known: as many are shuffled together.
+        num_groups: how many there are, if known: as many are shuffled together.
 
     Returns:
         Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets, of shape
         `(batch, length)` or `(batch, ...)`.
     """
-    per_token = [name for name, target in targets.items() if target.per_token]
-    ragged = tf.RaggedTensorSpec([None, None], tf.int32, 1)
+    tokens = tf.RaggedTensorSpec([None, None, None], tf.int32, 2)
     specs = {
-        name: ragged if target.per_token else tf.TensorSpec([None, *target.shape], target.dtype)
+        name: tokens if target.per_token else tf.RaggedTensorSpec([None, None, *target.shape], target.dtype, 1)
         for name, target in targets.items()
     }
 
     def generate() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         for chunk in rows:
             yield (
-                {name: _ragged(chunk.columns[name], chunk.splits) for name in names},
+                {name: _ragged(_ragged(chunk.columns[name], chunk.splits), chunk.group_splits) for name in names},
                 {
-                    name: _ragged(chunk.targets[name], chunk.splits) if name in per_token else chunk.targets[name]
-                    for name in targets
+                    name: _ragged(
+                        _ragged(chunk.targets[name], chunk.splits) if target.per_token else chunk.targets[name],
+                        chunk.group_splits,
+                    )
+                    for name, target in targets.items()
                 },
             )
 
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=(dict.fromkeys(names, ragged), specs))
-    dataset = dataset.unbatch().map(_of_one_row)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=(dict.fromkeys(names, tokens), specs))
+    dataset = dataset.unbatch()
     if shuffle:
-        dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_rows or _SHUFFLE_ROWS, seed=seed)
+        dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS, seed=seed)
     lengths = bucket_lengths(max_length)
     dataset = dataset.bucket_by_sequence_length(
-        lambda features, _: tf.size(features["input_ids"]),
+        lambda features, _: tf.cast(tf.reduce_max(features["input_ids"].row_lengths()), tf.int32),
         bucket_boundaries=[length + 1 for length in lengths],
         bucket_batch_sizes=[batch_size] * (len(lengths) + 1),
-        padded_shapes=(
-            {name: [None] for name in names},
-            {name: [None] if target.per_token else list(target.shape) for name, target in targets.items()},
-        ),
-        padding_values=(
-            {name: tf.constant(pad_id if name == "input_ids" else 0, tf.int32) for name in names},
-            {name: tf.constant(target.padding, target.dtype) for name, target in targets.items()},
-        ),
-        pad_to_bucket_boundary=True,
+        no_padding=True,
     )
+
+    def fill(features: dict[str, Any], gold: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        longest = tf.reduce_max(features["input_ids"].values.row_lengths())
+        length = tf.gather(lengths, tf.searchsorted(lengths, tf.cast(longest, tf.int32)[None])[0])
+        padding = {name: pad_id if name == "input_ids" else 0 for name in names}
+        return (
+            {name: _matrix(rows.values, padding[name], length) for name, rows in features.items()},
+            {name: _filled(rows, targets[name], length) for name, rows in gold.items()},
+        )
+
+    dataset = dataset.map(fill)
     if shuffle:  # full batches of common lengths come first, and the rest of each bucket at the end of the epoch
         dataset = dataset.shuffle(64, seed=seed)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _ragged(values: np.ndarray, splits: np.ndarray) -> tf.RaggedTensor:
+def _ragged(values: Any, splits: np.ndarray) -> tf.RaggedTensor:
     return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
 
 
-def _of_one_row(features: dict[str, Any], targets: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A row taken out of ragged rows is a vector, which `tf.data` does not know by itself."""
-    return tf.nest.map_structure(tf.identity, (features, targets))
+def _matrix(rows: tf.RaggedTensor, fill: int, length: tf.Tensor) -> tf.Tensor:
+    """Fill rows up to a length. Returns shape `(rows, length)`."""
+    found = rows.to_tensor(fill)
+    return tf.pad(found, [[0, 0], [0, length - tf.shape(found)[1]]], constant_values=fill)
+
+
+def _filled(gold: tf.RaggedTensor, target: Target, length: tf.Tensor) -> tf.Tensor:
+    """Return a batch's targets by row, beside the number of their group if it is wanted."""
+    if target.per_token:
+        return _matrix(gold.values, IGNORE_ID, length)
+    if not target.with_group:
+        return gold.values
+    group = tf.cast(gold.value_rowids(), gold.dtype)[:, None]
+    return tf.concat([group, tf.reshape(gold.values, [tf.size(group), max(1, sum(target.shape))])], 1)
 
 
 def token_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:

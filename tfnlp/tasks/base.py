@@ -131,6 +131,11 @@ class TaskModel(abc.ABC):
         """Make of texts the inputs with which an exported model is compared."""
         return list(texts)
 
+    def call_head(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Run the head, in building the Keras model: int32 tensors of shape `(batch, length)` in, outputs by name."""
+        found = self.head(inputs)
+        return {name: getattr(found, name) for name in self.output_names}
+
     @property
     def is_trained(self) -> bool:
         """Whether the checkpoint was trained for this task, as its configuration tells."""
@@ -211,10 +216,9 @@ class TaskModel(abc.ABC):
         """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
         names = self.tokenizer.input_names
         inputs = {name: keras.Input([None], dtype=tf.int32, name=name) for name in names}
-        found = self.head(inputs)
         outputs = {
-            name: keras.layers.Activation("linear", dtype="float32", name=name)(getattr(found, name))  # also if mixed
-            for name in self.output_names
+            name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
+            for name, values in self.call_head(inputs).items()
         }
         return keras.Model(inputs, outputs, name=type(self).__name__.lower())
 
@@ -257,14 +261,14 @@ class TaskModel(abc.ABC):
         """
         return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
-    def _dataset(self, rows: RowSource, num_rows: int | None, **options: Any) -> tf.data.Dataset:
+    def _dataset(self, rows: RowSource, num_groups: int | None, **options: Any) -> tf.data.Dataset:
         return pipeline.build_dataset(
             rows,
             self.tokenizer.input_names,
             self.targets,
             max_length=self.settings.max_length,
             pad_id=self.tokenizer.pad_id,
-            num_rows=num_rows,
+            num_groups=num_groups,
             **options,
         )
 
@@ -302,7 +306,7 @@ class TaskModel(abc.ABC):
         self.learn(source)
         keras.utils.set_random_seed(plan.seed)
         rows = self.rows(source)
-        counts = pipeline.count_rows(rows, self.settings.max_length)
+        counts = pipeline.count_groups(rows, self.settings.max_length)
         steps = pipeline.num_batches(counts, plan.batch_size)
         dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))

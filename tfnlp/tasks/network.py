@@ -57,6 +57,22 @@ def all_row_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: 
     return found
 
 
+def mean_of_rows(values: np.ndarray, encoded: Encoded, num_records: int) -> np.ndarray:
+    """Average the outputs of each record's rows.
+
+    Args:
+        values: Shape `(rows, size)`, float32.
+        encoded: the rows.
+        num_records: how many records they are of.
+
+    Returns:
+        Shape `(num_records, size)`, float32.
+    """
+    sums = np.zeros((num_records, values.shape[1]), np.float32)
+    np.add.at(sums, encoded.row_to_record, values)
+    return sums / np.bincount(encoded.row_to_record, minlength=num_records)[:, None].astype(np.float32)
+
+
 def all_token_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: Encoded) -> dict[str, np.ndarray]:
     """Run a network whose outputs are per token. Returns arrays of shape `(tokens, ...)`, in the tokens' order."""
     found: dict[str, np.ndarray] = {}

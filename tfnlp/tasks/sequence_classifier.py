@@ -33,7 +33,7 @@ from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, outputs_in_steps
+from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import TokenCrossEntropy
@@ -266,9 +266,7 @@ class SequenceClassifier(LabelledTask):
     def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
         """Return the logits of each record: the mean of those of its rows. Shape `(records, labels)`, float32."""
         rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
-        sums = np.zeros((num_records, rows.shape[1]), np.float32)
-        np.add.at(sums, encoded.row_to_record, rows)
-        return sums / np.bincount(encoded.row_to_record, minlength=num_records)[:, None].astype(np.float32)
+        return mean_of_rows(rows, encoded, num_records)
 
     @property
     def _thresholds(self) -> np.ndarray:

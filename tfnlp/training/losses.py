@@ -1,4 +1,4 @@
-"""Losses of labelled tokens, safe where nothing is labelled."""
+"""Losses: of labelled tokens, safe where nothing is labelled, and over groups of rows."""
 
 from __future__ import annotations
 
@@ -67,3 +67,29 @@ class TokenCrossEntropy(keras.losses.Loss):
         """Return the arguments."""
         options = {"label_weights": self.label_weights, "label_smoothing": self.label_smoothing}
         return {**super().get_config(), **options}
+
+
+@keras.utils.register_keras_serializable("tfnlp")
+class ChoiceCrossEntropy(keras.losses.Loss):
+    """Cross entropy over the choices of each prompt, however many there are, averaged over prompts."""
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each prompt.
+
+        Args:
+            y_true: for each row the number of its prompt and of its choice, both ascending, and 1 if it is the right
+                one. Shape `(rows, 3)`, int32.
+            y_pred: logits; those of a choice's rows are averaged. Shape `(rows, 1)`, float.
+
+        Returns:
+            Shape `(prompts,)`, float32.
+        """
+        prompt, choice, is_right = tf.unstack(tf.cast(y_true, tf.int32), axis=1)
+        begins = tf.not_equal(choice[1:], choice[:-1]) | tf.not_equal(prompt[1:], prompt[:-1])
+        choice = tf.concat([[0], tf.cumsum(tf.cast(begins, tf.int32))], 0)
+        logits = tf.math.segment_mean(tf.cast(y_pred[:, 0], tf.float32), choice)  # (choices,)
+        right = tf.cast(tf.math.segment_max(is_right, choice), tf.float32)
+        prompt = tf.math.segment_max(prompt, choice)
+        greatest = tf.stop_gradient(tf.math.segment_max(logits, prompt))
+        powers = tf.math.segment_sum(tf.exp(logits - tf.gather(greatest, prompt)), prompt)
+        return tf.math.log(powers) + greatest - tf.math.segment_sum(logits * right, prompt)

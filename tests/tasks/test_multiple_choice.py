@@ -1,0 +1,124 @@
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import transformers
+from typer.testing import CliRunner
+
+import tfnlp
+from tests.tiny import LONG_TEXT, PROMPTS, TEXTS, UNNAMED, write_checkpoint
+from tfnlp import MultipleChoice
+from tfnlp.cli import app
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.export import ask
+
+ROOT = Path(__file__).parents[2]
+CHOICES = ["Ada", "the cat", "Paris !"]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return write_checkpoint("bert", tmp_path_factory.mktemp("random") / "bert", head="MultipleChoice", **UNNAMED)
+
+
+@pytest.fixture(scope="module")
+def task(directory):
+    return MultipleChoice.from_pretrained(directory, max_length=24, stride=6)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert",
+        "xlm-roberta",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("distilbert", "roberta", "albert", "electra", "mpnet", "deberta-v2")
+        ),
+    ],
+)
+def test_logits_equal_pytorch(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    directory = write_checkpoint(name, tmp_path / name, head="MultipleChoice", **UNNAMED)
+    task = MultipleChoice.from_pretrained(directory)
+    model = transformers.AutoModelForMultipleChoice.from_pretrained(directory).eval()
+    for text in TEXTS:
+        encoded = task.tokenizer.hf([text] * 3, CHOICES, padding=True, return_tensors="pt")
+        features = {key: encoded[key] for key in task.tokenizer.input_names}
+        with torch.no_grad():
+            logits = model(**{key: value[None] for key, value in features.items()}).logits
+        ours = task.forward({key: value.numpy().astype(np.int32) for key, value in features.items()})["logits"]
+        np.testing.assert_allclose(ours[:, 0], logits[0].numpy(), atol=1e-4)
+        answers = {choice.text: choice.score for choice in task.predict((text, CHOICES), top_k=9)}
+        assert [answers[choice] for choice in CHOICES] == pytest.approx(logits.softmax(-1)[0].tolist(), abs=1e-4)
+
+
+def test_the_loss_equals_pytorch_s(task):
+    torch = pytest.importorskip("torch")
+    ((features, targets),) = task.dataset(PROMPTS, batch_size=8)
+    logits = task.forward(features)["logits"].numpy()[:, 0]
+    found = task.loss(tfnlp.Recipe())["logits"](targets["logits"], logits[:, None])
+    sizes = [len(record["choices"]) for record in PROMPTS]
+    parts = torch.split(torch.tensor(logits), sizes)
+    right = (0, 1, 1, 1)
+    losses = [torch.nn.functional.cross_entropy(part, torch.tensor(i)) for part, i in zip(parts, right, strict=True)]
+    assert float(found) == pytest.approx(float(sum(losses) / 4), abs=1e-5)
+    assert task.evaluate(PROMPTS).loss == pytest.approx(float(found), abs=1e-5)
+
+
+def test_long_prompts_are_windows(task, tmp_path):
+    long = (LONG_TEXT, ["Ada", "the cat"])
+    (chunk,) = task.encode(task.source([{"prompt": LONG_TEXT, "choices": long[1], "label": 1}]))
+    assert len(chunk.splits) - 1 > 10
+    assert chunk.groups.tolist() == [0, len(chunk.splits) - 1]
+    assert chunk.targets["logits"][0].tolist() == [0, 0]
+    assert chunk.targets["logits"][-1].tolist() == [1, 1]
+    task.export(tmp_path / "1", samples=[long, (TEXTS[0], CHOICES)])
+    served = ask(tmp_path / "1", prompt=TEXTS[:1], choices=[[*CHOICES, ""]])
+    answer = task.predict((TEXTS[0], CHOICES))
+    assert served["choice"].tolist() == [answer.index]
+    assert served["scores"][0, answer.index] == pytest.approx(answer.score, abs=1e-5)
+    assert served["scores"][0, 3] == 0
+
+
+def test_lists_and_generators(task):
+    inputs = [(text, CHOICES[: 2 + i % 2]) for i, text in enumerate(TEXTS)]
+    answers = task.predict(inputs)
+    assert list(task.predict(iter(inputs))) == answers
+    assert task.predict({"prompt": TEXTS[0], "choices": CHOICES[:2]}).index == answers[0].index
+    assert sum(choice.score for choice in task.predict(inputs[1], top_k=5)) == pytest.approx(1)
+
+
+def test_wrong_input(task):
+    with pytest.raises(DataError, match=r"^prompt 1: `choices` must be at least two; there are 1\.$"):
+        task.predict(("Where?", ["here"]))
+    with pytest.raises(ArgumentError, match=r"^one text of a pair leaves no room"):
+        task.predict(("Where?", ["here", LONG_TEXT]))
+    with pytest.raises(ArgumentError, match=r"^`top_k` must be at least 1; it is 0\.$"):
+        task.predict((TEXTS[0], CHOICES), top_k=0)
+    with pytest.raises(ArgumentError, match=r"^`label_smoothing` is for tasks with labels"):
+        task.fit(PROMPTS, label_smoothing=0.1, verbose=0)
+
+
+def test_the_command_and_the_example(directory, tmp_path, capsys):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in PROMPTS))
+    found = CliRunner().invoke(
+        app,
+        [
+            "train", "multiple-choice", "--model", str(directory), "--train", str(file), "--dev", str(file),
+            "--output", str(tmp_path / "out"), "--epochs", "1", "--max-length", "40",
+        ],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "accuracy" in found.output
+    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file)])
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["text"] for line in lines] == [c.text for c in tfnlp.load(tmp_path / "out").predict(PROMPTS)]
+    example = runpy.run_path(str(ROOT / "examples" / "multiple_choice.py"))
+    example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
+    assert "Choice(" in capsys.readouterr().out
