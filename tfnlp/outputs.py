@@ -191,6 +191,37 @@ class Choices(Items[Choice]):
         return {"choices": [choice.to_dict() for choice in self._items]}
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A token in the place of a mask.
+
+    Attributes:
+        token_id: its id in the vocabulary.
+        token: as text.
+        score: the model's probability, in [0, 1].
+        text: the whole text with it.
+    """
+
+    token_id: int
+    token: str
+    score: float
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)
+
+
+class Fills(Items[Fill]):
+    """Several tokens for one mask, the likeliest first. Equals a list of the same fills."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fills as plain data, ready for JSON."""
+        return {"fills": [fill.to_dict() for fill in self._items]}
+
+
 class Predictions(Items[T]):
     """The answers for several inputs, in their order. Equals a list of the same answers."""
 

@@ -335,3 +335,40 @@ class AccuracyReport(Table):
     def metrics(self) -> dict[str, float]:
         """Return the accuracy."""
         return {"accuracy": self.accuracy}
+
+
+@dataclass(frozen=True)
+class PerplexityReport(Table):
+    """An evaluation of a language model.
+
+    Attributes:
+        perplexity: e to the power of the mean loss; 1 is perfect.
+        accuracy: the share of hidden tokens that are guessed, in [0, 1].
+        num_tokens: how many were hidden.
+        num_records: how many rows there are.
+        loss: the mean loss of a hidden token, in nats.
+    """
+
+    perplexity: float
+    accuracy: float
+    num_tokens: int
+    num_records: int
+    loss: float
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("perplexity", "accuracy", "loss")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row of numbers."""
+        return [(f"{self.perplexity:.4f}", f"{self.accuracy:.4f}", f"{self.loss:.4f}")]
+
+    @property
+    def caption(self) -> str:
+        """Over how many tokens."""
+        return f"{self.num_tokens} hidden tokens of {self.num_records} rows"
+
+    def metrics(self) -> dict[str, float]:
+        """Return perplexity and accuracy."""
+        return {"perplexity": self.perplexity, "accuracy": self.accuracy}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.tiny import (
     build_learner,
     build_task,
 )
-from tfnlp import MultipleChoice, QuestionAnswerer, SequenceClassifier, TokenClassifier
+from tfnlp import MaskedLM, MultipleChoice, QuestionAnswerer, SequenceClassifier, TokenClassifier
 
 _HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
@@ -32,7 +32,14 @@ class Case:
     build: Callable[[Path], Any]
     records: list[dict[str, Any]]
     inputs: list[Any]
+    asking: dict[str, Any] = field(default_factory=dict)  # how `predict` is to answer
 
+
+_MASKED = [
+    text.replace("[MASK]", "").replace("Bob", "[MASK]").replace("Ada", "[MASK]", 1)
+    for text in _HARD_TEXTS
+    if "Bob" in text or "Ada" in text
+]
 
 CASES = [
     Case(
@@ -58,5 +65,12 @@ CASES = [
         lambda directory: build_task(MultipleChoice, "bert", directory, UNNAMED | QUICK),
         PROMPTS,
         [(text, ["Ada", "the cat", "paris !"][: 2 + i % 2]) for i, text in enumerate(_HARD_TEXTS) if text.strip()],
+    ),
+    Case(
+        MaskedLM,
+        lambda directory: build_task(MaskedLM, "bert", directory, UNNAMED | QUICK, line_by_line=True),
+        [{"text": text} for text in ("ada ada ada ada ada ada", "bob " * 7, "paris " * 5)],
+        _MASKED,
+        {"several_masks": True},
     ),
 ]

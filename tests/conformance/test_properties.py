@@ -60,7 +60,8 @@ def test_padding_changes_nothing(case, trained):
 def test_saved_and_loaded_it_answers_alike_to_the_bit(case, trained, tmp_path):
     task, _ = trained
     task.save(tmp_path / "saved")
-    assert tfnlp.load(tmp_path / "saved").predict(case.inputs) == task.predict(case.inputs)
+    loaded = tfnlp.load(tmp_path / "saved")
+    assert loaded.predict(case.inputs, **case.asking) == task.predict(case.inputs, **case.asking)
 
 
 def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp_path):

@@ -19,7 +19,7 @@ from tfnlp.data.question_records import LAYOUT, checked_questions, located
 from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ask
-from tfnlp.tasks.span_decoding import shown_best
+from tfnlp.tasks.windows import shown_best
 
 ROOT = Path(__file__).parents[2]
 ASKED = [{"question": "who lives", "context": text} for text in TEXTS]

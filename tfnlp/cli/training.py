@@ -214,3 +214,16 @@ def question_answering(
 def multiple_choice() -> Job:
     """Choose among texts by a prompt: CommonsenseQA's and HellaSwag's files, or JSON lines."""
     return Job("MultipleChoice")
+
+
+@_task_command("masked-lm")
+def masked_lm(
+    mask_probability: Annotated[float | None, typer.Option(help="Share of tokens, or words, to hide.")] = None,
+    whole_words: Annotated[bool | None, typer.Option("--whole-words/--tokens", help="What to hide at a time.")] = None,
+    line_by_line: Annotated[
+        bool | None, typer.Option("--line-by-line/--blocks", help="A row a text, or texts joined and cut into rows.")
+    ] = None,
+) -> Job:
+    """Train on plain text, a part of which is hidden."""
+    settings = {"mask_probability": mask_probability, "whole_words": whole_words, "line_by_line": line_by_line}
+    return Job("MaskedLM", settings=settings)

@@ -108,6 +108,11 @@ class TaskModel(abc.ABC):
     def learn(self, records: Source) -> None:  # noqa: B027 -- a hook: most tasks have nothing to learn so
         """Take what the task must know before it is trained from training data: its labels, if it has any."""
 
+    def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+        """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
+        del seed
+        return dataset
+
     @property
     def unknown(self) -> str | None:
         """Why the network can't be built yet, and what to do; None: it can."""
@@ -261,16 +266,18 @@ class TaskModel(abc.ABC):
         """
         return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
-    def _dataset(self, rows: RowSource, num_groups: int | None, **options: Any) -> tf.data.Dataset:
-        return pipeline.build_dataset(
+    def _dataset(self, rows: RowSource, num_groups: int | None, *, seed: int, **options: Any) -> tf.data.Dataset:
+        dataset = pipeline.build_dataset(
             rows,
             self.tokenizer.input_names,
             self.targets,
             max_length=self.settings.max_length,
             pad_id=self.tokenizer.pad_id,
             num_groups=num_groups,
+            seed=seed,
             **options,
         )
+        return self.prepare(dataset, seed)
 
     def fit(
         self,

@@ -9,6 +9,7 @@ from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
 from tfnlp.errors import CheckpointError
 from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.masked_lm import MaskedLM
 from tfnlp.tasks.multiple_choice import MultipleChoice
 from tfnlp.tasks.question_answerer import QuestionAnswerer
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
@@ -19,6 +20,7 @@ TASKS: dict[str, type[TaskModel]] = {
     "text-classification": SequenceClassifier,
     "question-answering": QuestionAnswerer,
     "multiple-choice": MultipleChoice,
+    "masked-lm": MaskedLM,
 }
 
 _HEADS = {task.auto_class.removeprefix("TFAutoModel"): task for task in TASKS.values()}

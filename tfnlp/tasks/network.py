@@ -29,6 +29,14 @@ def answers_for(inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]]) ->
     return Predictions(progress)
 
 
+def row_batches(
+    columns: dict[str, np.ndarray], splits: np.ndarray, pad_id: int
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Yield rows in batches of like length: their indices, and features of shape `(batch, length)`, filled up."""
+    for rows in token_batches(np.diff(splits), TOKENS_PER_BATCH):
+        yield rows, padded(RowChunk(columns, splits), rows, {"input_ids": pad_id})
+
+
 def row_outputs(
     forward: Callable[..., dict[str, tf.Tensor]], tokenizer: Tokenizer, encoded: Encoded
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -42,9 +50,7 @@ def row_outputs(
     Yields:
         Indices of rows, shape `(batch,)`, and the network's outputs for them, of shape `(batch, ...)`, float32.
     """
-    chunk = RowChunk(encoded.features(tokenizer.input_names), encoded.splits)
-    for rows in token_batches(encoded.lengths, TOKENS_PER_BATCH):
-        features = padded(chunk, rows, {"input_ids": tokenizer.pad_id})
+    for rows, features in row_batches(encoded.features(tokenizer.input_names), encoded.splits, tokenizer.pad_id):
         yield rows, {name: values.numpy() for name, values in forward(features).items()}
 
 
@@ -99,25 +105,29 @@ def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[
     return {name: rows[name].to_tensor(fill.get(name, 0)) for name in tokenizer.input_names}
 
 
-def outputs_in_steps(forward: Any, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def outputs_in_steps(
+    forward: Any, features: dict[str, tf.Tensor], *, budget: int | None = None
+) -> dict[str, tf.Tensor]:
     """Run a network in the graph, over so many rows at a time that a very long text does not exhaust memory.
 
     Args:
         forward: a TensorFlow function with one input signature: features in, a dict of outputs out.
         features: int32 tensors of shape `(rows, length)`, with at least one row.
+        budget: the most tokens at a time, padding included; None: as many as most networks can take.
 
     Returns:
-        The network's outputs, of shape `(rows, ...)`, float32.
+        The network's outputs, of shape `(rows, ...)`.
     """
-    shapes = forward.get_concrete_function().output_shapes
+    graph = forward.get_concrete_function()
+    shapes, dtypes = graph.output_shapes, graph.output_dtypes
     size = tf.shape(features["input_ids"])
-    step = tf.maximum(1, SERVED_TOKENS // tf.maximum(size[1], 1))
+    step = tf.maximum(1, (budget or SERVED_TOKENS) // tf.maximum(size[1], 1))
     num_steps = (size[0] + step - 1) // step
 
     def run(i: tf.Tensor, found: dict[str, tf.TensorArray]) -> tuple[tf.Tensor, dict[str, tf.TensorArray]]:
         outputs = forward({name: values[i * step : (i + 1) * step] for name, values in features.items()})
         return i + 1, {name: array.write(i, outputs[name]) for name, array in found.items()}
 
-    arrays = {name: tf.TensorArray(tf.float32, num_steps, infer_shape=False) for name in shapes}
+    arrays = {name: tf.TensorArray(dtypes[name], num_steps, infer_shape=False) for name in shapes}
     _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, arrays), parallel_iterations=1)
     return {name: tf.ensure_shape(array.concat(), shapes[name]) for name, array in found.items()}

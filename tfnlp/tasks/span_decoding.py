@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfnlp._backend import tf
+from tfnlp.tasks.windows import answering_tokens
 
 _SPACES = (
     *range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
@@ -100,12 +101,7 @@ def best_answers(
     Returns:
         As `best_spans`.
     """
-    num_rows = tf.size(nulls)
-    inside = tf.where(tf.equal(tokens.sequence_ids, 1))[:, 0]
-    rows = tf.gather(tokens.rows, inside)
-    lengths = tf.math.bincount(rows, minlength=num_rows, maxlength=num_rows)
-    positions = tf.range(tf.size(rows)) - tf.gather(tf.cumsum(lengths, exclusive=True), rows)
-    best = tf.boolean_mask(inside, shown_best(positions, lengths, rows, row_to_record, rules.stride))
+    best = answering_tokens(tokens.sequence_ids, 1, tokens.rows, row_to_record, rules.stride)
     columns = (tf.gather(column, best) for column in tokens[:5])
     context_tokens = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
     # Windows that lack the answer say so: what counts is the one that says so least.
@@ -114,26 +110,6 @@ def best_answers(
     return best_spans(
         trimmed(contexts, context_tokens), tf.gather(null_starts, least), tf.gather(null_ends, least), rules
     )
-
-
-def shown_best(positions: tf.Tensor, lengths: tf.Tensor, rows: tf.Tensor, records: tf.Tensor, stride: int) -> tf.Tensor:
-    """Tell which tokens stand in the window that shows most around them; one window shows each so.
-
-    Args:
-        positions: of each token in its window's part of the context. Shape `(tokens,)`, int32.
-        lengths: of each window's part of the context. Shape `(rows,)`, int32.
-        rows: of each token. Shape `(tokens,)`, int32.
-        records: of each row, ascending. Shape `(rows,)`, int32.
-        stride: how many tokens neighbouring windows share.
-
-    Returns:
-        Shape `(tokens,)`, bool.
-    """
-    differs = tf.not_equal(records[1:], records[:-1])
-    is_first = tf.gather(tf.concat([[True], differs], 0), rows)
-    is_last = tf.gather(tf.concat([differs, [True]], 0), rows)
-    shared = (stride + 1) // 2  # of what two windows share, the first half belongs to the first
-    return (is_first | (positions >= shared)) & (is_last | (positions < tf.gather(lengths, rows) - stride + shared))
 
 
 def trimmed(text: tf.Tensor, tokens: ContextTokens) -> ContextTokens:

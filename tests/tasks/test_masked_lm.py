@@ -1,0 +1,178 @@
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import transformers
+from typer.testing import CliRunner
+
+import tfnlp
+from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
+from tfnlp import MaskedLM
+from tfnlp.cli import app
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.export import ask
+
+ROOT = Path(__file__).parents[2]
+MASKED = ["Ada [MASK] in Paris .", "the [MASK] lives in the house", "[MASK] and New York !"]
+LONG = f"{LONG_TEXT} [MASK] {LONG_TEXT}"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return write_checkpoint("bert", tmp_path_factory.mktemp("random") / "bert", head="MaskedLM", **UNNAMED)
+
+
+@pytest.fixture(scope="module")
+def lm(directory):
+    return MaskedLM.from_pretrained(directory, max_length=24, stride=6)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta"])
+def test_answers_equal_transformers_pipeline(name, tmp_path):
+    pytest.importorskip("torch")
+    directory = write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED)
+    lm = MaskedLM.from_pretrained(directory)
+    pipe = transformers.pipeline("fill-mask", model=str(directory))
+    for text in (text.replace("[MASK]", lm.tokenizer.hf.mask_token) for text in MASKED):
+        theirs = pipe(text, top_k=9)
+        fills = lm.predict(text, top_k=9)
+        assert [fill.score for fill in fills] == pytest.approx([found["score"] for found in theirs], abs=1e-5)
+        assert [fill.token_id for fill in fills] == [found["token"] for found in theirs]
+        assert [fill.token for fill in fills] == [found["token_str"].strip() for found in theirs]
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert",
+        "mpnet",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
+        ),
+    ],
+)
+def test_logits_equal_pytorch(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    directory = write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED)
+    lm = MaskedLM.from_pretrained(directory)
+    model = transformers.AutoModelForMaskedLM.from_pretrained(directory).eval()
+    encoded = lm.tokenizer.hf(TEXTS, padding=True, return_tensors="pt")
+    features = {key: encoded[key] for key in lm.tokenizer.input_names}
+    with torch.no_grad():
+        theirs = model(**features).logits.numpy()
+    ours = lm.forward({key: value.numpy().astype(np.int32) for key, value in features.items()})["logits"]
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_fills_stand_in_their_text(lm):
+    for text, fills in zip(MASKED, lm.predict(MASKED), strict=True):
+        assert len(fills) == 5
+        for fill in fills:
+            piece = lm.tokenizer.hf.convert_ids_to_tokens(fill.token_id)
+            assert fill.text == text.replace("[MASK]", piece.removeprefix("##"))
+    alone = next(lm.predict(iter(MASKED[:1])))
+    assert alone == lm.predict(MASKED[0])
+
+
+def test_a_mask_takes_no_space_with_it(tmp_path):
+    for name in ("roberta", "xlm-roberta"):
+        lm = MaskedLM.from_pretrained(write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED))
+        pieces = lm.tokenizer.hf.get_vocab()
+        for token_id in (pieces.get("Ġlives"), pieces.get("▁lives")):
+            if token_id is not None:
+                span = lm._masks(["Ada <mask> in Paris"]).spans[0]
+                assert lm._fill(token_id, 1.0, "Ada <mask> in Paris", span).text == "Ada lives in Paris"
+
+
+def test_candidates(lm):
+    every = {fill.token: fill.score for fill in lm.predict(MASKED[0], top_k=1000)}
+    found = lm.predict(MASKED[0], candidates=["cat", "Paris", "lives"])
+    assert {fill.token: fill.score for fill in found} == {name: every[name] for name in ("cat", "paris", "lives")}
+    assert lm.predict(MASKED[0], candidates=["cat", "Paris"], top_k=1)[0].score == max(every["cat"], every["paris"])
+    with pytest.raises(ArgumentError) as caught:
+        lm.predict(MASKED[0], candidates=["cat", "cats"])
+    assert str(caught.value) == "the candidate 'cats' is 2 tokens, ['cat', '##s']: it must be one."
+    with pytest.raises(ArgumentError, match=r"^`candidates` must be a list of words, at least one; it is 'cat'\.$"):
+        lm.predict(MASKED[0], candidates="cat")
+
+
+def test_several_masks_and_long_texts(lm, tmp_path):
+    text = "[MASK] lives in [MASK] ."
+    first, second = lm.predict(text, several_masks=True)
+    assert first[0].text.endswith("lives in [MASK] .")
+    assert second[0].text.startswith("[MASK] lives in")
+    (middle,) = lm.predict(LONG, several_masks=True)
+    assert middle[0].text.startswith(LONG_TEXT)
+    assert middle[0].text.endswith(LONG_TEXT)
+    lm.export(tmp_path / "1", samples=[*MASKED, text, LONG])
+    served = ask(tmp_path / "1", text=[text, "no mask", MASKED[0]])
+    assert served["num_masks"].tolist() == [2, 0, 1]
+    assert served["tokens"].shape == served["scores"].shape == served["token_ids"].shape == (3, 2, 5)
+    assert served["tokens"][0, 1].tolist() == [fill.token.encode() for fill in second]
+
+
+@pytest.mark.parametrize("whole_words", [False, True])
+def test_texts_are_joined_and_hidden_anew_in_every_epoch(directory, whole_words):
+    lm = MaskedLM.from_pretrained(directory, max_length=16, stride=0, whole_words=whole_words)
+
+    def epochs(seed):
+        dataset = lm.dataset([*TEXTS, LONG_TEXT], batch_size=4, seed=seed)
+        return [[(f["input_ids"].numpy(), t["logits"].numpy()) for f, t in dataset] for _ in range(2)]
+
+    once, again = epochs(1), epochs(1)
+    assert all((a[1] == b[1]).all() for x, y in zip(once, again, strict=True) for a, b in zip(x, y, strict=True))
+    assert any((a[1] != b[1]).any() for a, b in zip(once[0], once[1], strict=True))
+    restored = np.concatenate([np.where(labels == -100, ids, labels).ravel() for ids, labels in once[0]])
+    expected = np.concatenate(lm.tokenizer.hf([*TEXTS, LONG_TEXT])["input_ids"])
+    assert restored[: len(expected)].tolist() == expected.tolist()
+    assert once[0][0][0].shape == (4, 16)
+
+
+def test_perplexity(directory):
+    lm = MaskedLM.from_pretrained(directory, max_length=24, stride=0)
+    report = lm.evaluate([LONG_TEXT, *TEXTS])
+    assert report == lm.evaluate([LONG_TEXT, *TEXTS])
+    assert report.perplexity == pytest.approx(np.exp(report.loss))
+    assert 0.05 < report.num_tokens / len(lm.tokenizer.hf(LONG_TEXT)["input_ids"]) < 0.3
+    assert str(report).endswith(f"{report.num_tokens} hidden tokens of {report.num_records} rows")
+    with pytest.raises(DataError, match=r"^no token was hidden: there are too few"):
+        MaskedLM.from_pretrained(directory, mask_probability=1e-9).evaluate(["a"])
+
+
+def test_wrong_input(directory, lm, tmp_path):
+    with pytest.raises(DataError, match=r"^text 2: there is no \[MASK\] in it to fill\.$"):
+        lm.predict([MASKED[0], "the cat"])
+    with pytest.raises(DataError) as caught:
+        lm.predict("[MASK] and [MASK]")
+    assert str(caught.value) == (
+        "text 1: expected one [MASK], found 2. Pass `several_masks=True` for the fills of each."
+    )
+    with pytest.raises(ArgumentError, match=r"^`mask_probability` must be in \(0, 1\); it is 1\.5\.$"):
+        MaskedLM.from_pretrained(directory, mask_probability=1.5)
+    with pytest.raises(ArgumentError, match=r"^the tokenizer has no mask token"):
+        MaskedLM.from_pretrained(write_checkpoint("gpt2", tmp_path / "gpt2", head="CausalLM"))
+
+
+def test_the_command_and_the_example(directory, tmp_path, capsys):
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join([*TEXTS, LONG_TEXT]) + "\n")
+    found = CliRunner().invoke(
+        app,
+        [
+            "train", "masked-lm", "--model", str(directory), "--train", str(file), "--dev", str(file),
+            "--output", str(tmp_path / "out"), "--epochs", "1", "--whole-words", "--line-by-line",
+        ],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "perplexity" in found.output
+    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{MASKED[0]}\n")
+    assert json.loads(found.stdout)["fills"] == tfnlp.load(tmp_path / "out").predict(MASKED[0]).to_dict()["fills"]
+    example = runpy.run_path(str(ROOT / "examples" / "masked_lm.py"))
+    example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
+    assert "Fill(" in capsys.readouterr().out

@@ -1,0 +1,396 @@
+"""`MaskedLM`: words in the place of masks, and further training on plain text."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.joining import TokenRows
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
+from tfnlp.data.plain_records import LAYOUT, check_text, checked_texts, text_source
+from tfnlp.data.sources import Source
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.labels import IGNORE_ID
+from tfnlp.outputs import Fill, Fills
+from tfnlp.reports import PerplexityReport
+from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.network import TOKENS_PER_BATCH, answers_for, features_in_graph, outputs_in_steps, row_batches
+from tfnlp.tasks.windows import answering_tokens
+from tfnlp.tokenization.alignment import word_index
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.masking import Masking
+from tfnlp.training.recipe import Recipe
+
+_PREDICTED_TOGETHER = 512  # texts
+_WORD_BEGINS = ("▁", "Ġ")
+
+
+@dataclass(frozen=True)
+class MaskedLMSettings(Settings):
+    """What it remembers beside the network.
+
+    Attributes:
+        mask_probability: the share of tokens, or words, that are hidden in training, in (0, 1).
+        whole_words: hide whole words, not tokens by themselves.
+        line_by_line: each text is a row, or windows, of its own; else texts are joined and cut into rows of
+            `max_length` tokens.
+        top_k: how many fills an exported model gives for each mask.
+    """
+
+    mask_probability: float = 0.15
+    whole_words: bool = False
+    line_by_line: bool = False
+    top_k: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mask_probability < 1:
+            raise ArgumentError(f"`mask_probability` must be in (0, 1); it is {self.mask_probability}.")
+        if self.top_k < 1:
+            raise ArgumentError(f"`top_k` must be at least 1; it is {self.top_k}.")
+
+
+class _Masks(NamedTuple):
+    """The masks of some texts, in order: the text of each, and `[start, end)` in it, in characters."""
+
+    records: list[int]
+    spans: list[tuple[int, int]]
+    probabilities: list[np.ndarray]
+
+
+@final
+class MaskedLM(TaskModel):
+    """Fills masks, and learns from plain text by hiding a part of it.
+
+    Example:
+        lm = MaskedLM.from_pretrained("bert-base-cased")
+        lm.fit("corpus.txt", validation_data="held-out.txt", epochs=3)
+        lm.predict("Paris is the [MASK] of France.")  # [Fill('capital', ...), ...]
+    """
+
+    auto_class: ClassVar[str] = "TFAutoModelForMaskedLM"
+    settings_class: ClassVar[type[Settings]] = MaskedLMSettings
+    layout = LAYOUT
+    settings: MaskedLMSettings
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if self.tokenizer.hf.mask_token_id is None:
+            raise ArgumentError(
+                "the tokenizer has no mask token: masked language models have one, others (GPT-2 ...) can't fill masks."
+            )
+
+    # Training
+
+    targets: ClassVar[dict[str, Target]] = {"logits": Target(per_token=True)}  # type: ignore[misc]
+
+    def source(self, records: Any) -> Source:
+        """Return texts that can be read again and again, whatever holds them."""
+        return records if isinstance(records, Source) else text_source(records)
+
+    def encode(self, records: Source) -> Iterator[RowChunk]:
+        """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
+        left = TokenRows.empty()
+        for chunk in chunked(checked_texts(records), CHUNK):
+            encoded = self._encoded(chunk)
+            rows = TokenRows(encoded.input_ids, self._units(encoded), encoded.splits)
+            if self.settings.line_by_line:
+                yield self._chunk(rows, encoded.features(self.tokenizer.input_names))
+                continue
+            joined = left.joined(rows)
+            whole = len(joined.ids) // self.settings.max_length * self.settings.max_length
+            if whole:
+                yield self._chunk(joined.cut(0, whole, self.settings.max_length))
+            left = joined.cut(whole, len(joined.ids), self.settings.max_length)
+        if len(left.ids):
+            yield self._chunk(left)
+
+    def _encoded(self, texts: Sequence[str]) -> Encoded:
+        max_length = self.settings.max_length if self.settings.line_by_line else None
+        return self.tokenizer.encode(texts, max_length=max_length, stride=0)
+
+    def _units(self, encoded: Encoded) -> np.ndarray:
+        units = word_index(encoded) if self.settings.whole_words else np.arange(len(encoded.input_ids))
+        is_special = np.isin(encoded.input_ids, self.tokenizer.hf.all_special_ids)
+        return np.where(is_special, IGNORE_ID, units).astype(np.int32)
+
+    def _chunk(self, rows: TokenRows, features: dict[str, np.ndarray] | None = None) -> RowChunk:
+        if features is None:
+            constant = {"input_ids": rows.ids, "attention_mask": np.ones_like(rows.ids)}
+            features = {name: constant.get(name, np.zeros_like(rows.ids)) for name in self.tokenizer.input_names}
+        return RowChunk(features, rows.splits, {"logits": rows.units})
+
+    def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+        """Hide tokens, others in every epoch."""
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+
+        def hide(batch: Any, seed: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+            features, units = batch
+            shape = tf.concat([tf.shape(features["input_ids"]), [3]], 0)
+            ids, labels = self._masking(
+                features["input_ids"], units["logits"], tf.random.stateless_uniform(shape, seed)
+            )
+            return features | {"input_ids": ids}, {"logits": labels}
+
+        return tf.data.Dataset.zip((dataset, seeds)).map(hide).prefetch(tf.data.AUTOTUNE)
+
+    @property
+    def _masking(self) -> Masking:
+        return Masking(self.settings.mask_probability, self.tokenizer.hf.mask_token_id, len(self.tokenizer.hf))
+
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy of the tokens that were chosen."""
+        recipe.refuse("label_weights")
+        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+
+    # Evaluation
+
+    def evaluate(self, records: Any) -> PerplexityReport:
+        """Measure how well hidden tokens are guessed. Which are hidden depends on the rows alone: it is repeatable.
+
+        Args:
+            records: a file, a list of texts, a table or a dataset.
+
+        Raises:
+            DataError: if a record can't be used, or nothing was hidden, as in a few words.
+        """
+        losses, right, num_records = 0.0, 0, 0
+        count = 0
+        for chunk in self.rows(records):
+            num_records += len(chunk.splits) - 1
+            for rows, features in row_batches(chunk.columns, chunk.splits, self.tokenizer.pad_id):
+                lengths = np.diff(chunk.splits)[rows]
+                units = np.full_like(features["input_ids"], IGNORE_ID)
+                uniform = np.ones((*units.shape, 3), np.float32)
+                for i, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+                    start = chunk.splits[row]
+                    units[i, :length] = chunk.targets["logits"][start : start + length]
+                    seed = zlib.crc32(features["input_ids"][i, :length].tobytes())
+                    uniform[i, :length] = np.random.default_rng(seed).random((length, 3), np.float32)
+                ids, labels = self._masking(*map(tf.constant, (features["input_ids"], units, uniform)))
+                loss, hits, found = self._guessed(features | {"input_ids": ids}, labels)
+                losses, right, count = losses + float(loss), right + int(hits), count + int(found)
+        if not count:
+            raise DataError("no token was hidden: there are too few. Evaluate on more text.")
+        return PerplexityReport(float(np.exp(losses / count)), right / count, count, num_records, losses / count)
+
+    @cached_property
+    def _guessed(self) -> Any:
+        """Return, for features and labels, the sum of losses, how many labels were guessed, and how many there are."""
+        forward = self.forward
+
+        @tf.function(reduce_retracing=True)
+        def guessed(features: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            place = tf.where(tf.not_equal(labels, IGNORE_ID))
+            logits = tf.gather_nd(forward(features)["logits"], place)
+            gold = tf.gather_nd(labels, place)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(gold, logits)
+            hits = tf.equal(tf.argmax(logits, 1, tf.int32), gold)
+            return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32)), tf.size(gold)
+
+        return guessed
+
+    @property
+    def main_metric(self) -> str:
+        """The share of hidden tokens that are guessed."""
+        return "accuracy"
+
+    # Prediction
+
+    def predict(
+        self,
+        texts: Any,
+        *,
+        top_k: int | None = None,
+        candidates: Sequence[str] | None = None,
+        several_masks: bool = False,
+    ) -> Any:
+        """Fill masks.
+
+        Args:
+            texts: a text with a mask, as the tokenizer writes it (`[MASK]`, `<mask>`); a list of texts; or an iterable,
+                whose answers then come as a generator.
+            top_k: how many fills to give for each mask, the likeliest first; None: 5, or all candidates.
+            candidates: the words to choose among, each a token of the vocabulary.
+            several_masks: whether a text may have several masks, each filled as if alone.
+
+        Returns:
+            For one text `Fills`, or with `several_masks` a list of those, one for each mask; for a list, `Predictions`.
+
+        Raises:
+            DataError: if a text has no mask, or several where one is expected.
+            ArgumentError: if a candidate is not one token.
+        """
+        if top_k is not None and top_k < 1:
+            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
+        allowed = None if candidates is None else self._candidate_ids(candidates)
+        count = (5 if allowed is None else len(allowed)) if top_k is None else top_k
+
+        def answers(given: Iterable[Any]) -> Iterator[Any]:
+            for fills in self._answers(given, count, allowed, several_masks):
+                yield fills if several_masks else fills[0]
+
+        return next(answers([texts])) if isinstance(texts, str) else answers_for(texts, answers)
+
+    def _answers(
+        self, texts: Iterable[Any], count: int, allowed: np.ndarray | None, several: bool
+    ) -> Iterator[list[Fills]]:
+        position = 1
+        for chunk in chunked(texts, _PREDICTED_TOGETHER):
+            for number, text in enumerate(chunk, start=position):
+                check_text(text, number)
+            masks = self._masks(chunk)
+            self._check_masks(masks, len(chunk), several, position)
+            position += len(chunk)
+            found: list[list[Fills]] = [[] for _ in chunk]
+            for record, span, scores in zip(*masks, strict=True):
+                ids = np.arange(len(scores)) if allowed is None else allowed
+                order = ids[np.argsort(-scores[ids], kind="stable")[:count]]
+                found[record].append(Fills(self._fill(int(i), float(scores[i]), chunk[record], span) for i in order))
+            yield from found
+
+    def _check_masks(self, masks: _Masks, num_texts: int, several: bool, position: int) -> None:
+        token = self.tokenizer.hf.mask_token
+        for i, count in enumerate(np.bincount(masks.records, minlength=num_texts).tolist()):
+            if not count:
+                raise DataError(f"text {position + i}: there is no {token} in it to fill.")
+            if count > 1 and not several:
+                raise DataError(
+                    f"text {position + i}: expected one {token}, found {count}. Pass `several_masks=True` for the "
+                    "fills of each."
+                )
+
+    def _masks(self, texts: Sequence[str]) -> _Masks:
+        """Return the masks of texts, each with the probabilities of all tokens."""
+        encoded = self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
+        rows = encoded.rows.astype(np.int32)
+        chosen = answering_tokens(encoded.sequence_ids, 0, rows, encoded.row_to_record, self.settings.stride)
+        is_chosen = np.zeros(len(encoded.input_ids), bool)
+        is_chosen[chosen.numpy()] = True
+        is_mask = is_chosen & (encoded.input_ids == self.tokenizer.hf.mask_token_id)
+        found: dict[int, np.ndarray] = {}
+        features = encoded.features(self.tokenizer.input_names)
+        for rows, batch in row_batches(features, encoded.splits, self.tokenizer.pad_id):
+            tokens = [np.flatnonzero(is_mask[slice(*encoded.splits[row : row + 2])]) for row in rows]
+            places = [(i, place) for i, inside in enumerate(tokens) for place in inside]
+            if places:
+                scores = self._probabilities(batch, tf.constant(places, tf.int32)).numpy()
+                keys = [int(encoded.splits[rows[i]] + place) for i, place in places]
+                found.update(zip(keys, scores, strict=True))
+        order = sorted(found)
+        spans = [(int(encoded.starts[i]), int(encoded.ends[i])) for i in order]
+        return _Masks(encoded.records[order].tolist() if order else [], spans, [found[i] for i in order])
+
+    @cached_property
+    def _probabilities(self) -> Any:
+        """Return, for features and places `(row, token)`, the probabilities of all tokens there."""
+        forward = self.forward
+
+        @tf.function(reduce_retracing=True)
+        def probabilities(features: dict[str, tf.Tensor], places: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places))
+
+        return probabilities
+
+    def _candidate_ids(self, candidates: Sequence[str]) -> np.ndarray:
+        """Return the token of each candidate, as it stands at the beginning of a word."""
+        hf, ids = self.tokenizer.hf, []
+        if isinstance(candidates, str) or not candidates:
+            raise ArgumentError(f"`candidates` must be a list of words, at least one; it is {candidates!r}.")
+        for word in candidates:
+            spaced = hf(f" {word}", add_special_tokens=False)["input_ids"]
+            if len(spaced) != 1 and hf.get_vocab().get(word) is None:
+                pieces = hf.convert_ids_to_tokens(spaced)
+                raise ArgumentError(f"the candidate {word!r} is {len(spaced)} tokens, {pieces}: it must be one.")
+            ids.append(spaced[0] if len(spaced) == 1 else hf.get_vocab()[word])
+        return np.array(list(dict.fromkeys(ids)))
+
+    def _fill(self, token_id: int, score: float, text: str, span: tuple[int, int]) -> Fill:
+        token = self._tokens[token_id]
+        space = text[slice(*span)]
+        space = space[: len(space) - len(space.lstrip())]  # before the mask, where the tokenizer counts it as its own
+        piece = self.tokenizer.hf.convert_ids_to_tokens(token_id)
+        prefix = getattr(self.tokenizer.hf.backend_tokenizer.model, "continuing_subword_prefix", None)
+        joins = piece.startswith(prefix) if prefix else not piece.startswith(_WORD_BEGINS)
+        filled = token.strip().removeprefix(prefix or "") if joins else space + token.strip()
+        return Fill(token_id, token.strip(), score, text[: span[0]] + filled + text[span[1] :])
+
+    @cached_property
+    def _tokens(self) -> list[str]:
+        """All tokens as text."""
+        return self.tokenizer.hf.batch_decode([[i] for i in range(self.config.vocab_size)])
+
+    # Serving
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Put a mask after each text's first word."""
+        mask = self.tokenizer.hf.mask_token
+        return [" ".join([*text.split()[:1], mask, *text.replace("[MASK]", "").split()[1:]]) for text in texts]
+
+    def serving_outputs(self, *, text: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
+        """Answer in the graph.
+
+        Args:
+            text: Shape `(batch,)`, string.
+
+        Returns:
+            `tokens`, string, `token_ids`, int32, and `scores`, float32, of shape `(batch, masks, top_k)`, the likeliest
+            first, filled up with `""` and 0; `num_masks`, int32, of shape `(batch,)`.
+        """
+        settings = self.settings
+        rows = self.tokenizer.graph(text, max_length=settings.max_length, stride=settings.stride)
+        ids, lengths = rows["input_ids"].values, rows["input_ids"].row_lengths()
+        found = outputs_in_steps(self._best, features_in_graph(self.tokenizer, rows), budget=TOKENS_PER_BATCH)
+        row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
+        chosen = answering_tokens(rows["sequence_ids"].values, 0, row, rows["row_to_record"], settings.stride)
+        masks = tf.boolean_mask(chosen, tf.equal(tf.gather(ids, chosen), self.tokenizer.hf.mask_token_id))
+        flat = {
+            name: tf.gather(tf.RaggedTensor.from_tensor(values, lengths).values, masks)
+            for name, values in found.items()
+        }
+        records = tf.gather(rows["row_to_record"], tf.gather(row, masks))
+        counts = tf.math.bincount(records, minlength=tf.size(text), maxlength=tf.size(text))
+        flat["tokens"] = tf.gather(tf.constant([token.strip() for token in self._tokens]), flat["token_ids"])
+        return {
+            name: tf.RaggedTensor.from_row_lengths(values, counts, validate=False).to_tensor()
+            for name, values in flat.items()
+        } | {"num_masks": counts}
+
+    @cached_property
+    def _best(self) -> Any:
+        """The likeliest tokens at each place, as one graph for batches of every size."""
+        forward, top_k = self.forward, min(self.settings.top_k, self.config.vocab_size)
+        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in self.tokenizer.input_names}
+
+        @tf.function(input_signature=[signature])
+        def best(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            logits = forward(features)["logits"]
+            values, ids = tf.math.top_k(logits, top_k)
+            return {"scores": tf.exp(values - tf.reduce_logsumexp(logits, -1, keepdims=True)), "token_ids": ids}
+
+        return best
+
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
+        differences = []
+        predicted = self.predict(list(inputs), top_k=self.settings.top_k, several_masks=True)
+        for i, (text, masks) in enumerate(zip(inputs, predicted, strict=True)):
+            same = served["num_masks"][i] == len(masks)
+            for k, fills in enumerate(masks if same else []):
+                scores = [fill.score for fill in fills]
+                by_id = {fill.token_id: fill for fill in fills}
+                same &= bool(np.allclose(served["scores"][i, k], scores, rtol=0, atol=1e-5))
+                for token, token_id, score in zip(
+                    *(served[n][i, k] for n in ("tokens", "token_ids", "scores")), strict=True
+                ):
+                    mine = by_id.get(int(token_id))  # of two with like scores, either may stand at the end
+                    same &= abs(score - scores[-1]) <= 1e-5 if mine is None else token.decode() == mine.token
+            if not same:
+                differences.append(f"{text!r:.80}: served {served['tokens'][i].tolist()}, predicted {masks}")
+        return differences
