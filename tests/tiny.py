@@ -34,6 +34,10 @@ PROMPTS: list[dict[str, Any]] = [
     {"prompt": "who lives in the house", "choices": ["New York", "the cat", "Ada", "and"], "label": 1},
     {"prompt": "where lives ada", "choices": ["house", "Paris"], "label": "Paris"},
 ]
+PAIRS: list[dict[str, Any]] = [
+    {"text": text, "text_pair": other, "score": i / 5}
+    for i, (text, other) in enumerate(zip(TEXTS, TEXTS[1:] + TEXTS[:1], strict=True))
+]
 QUICK = {"initializer_range": 0.3}  # of initial weights, for heads on one token, which else learn slowly
 UNNAMED = {"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}  # labels nobody named
 
@@ -219,7 +223,7 @@ def write_checkpoint(architecture: str, directory: Path, *, head: str = "TokenCl
     tokenizer = build_tokenizer(architecture, directory)
     config = build_config(architecture, len(tokenizer), **options)
     keras.utils.set_random_seed(1)
-    network = AutoHead(f"TFAutoModelFor{head}").from_config(config)
+    network = AutoHead(f"TFAutoModelFor{head}" if head else "TFAutoModel").from_config(config)
     network.build_in_name_scope()
     for i, variable in enumerate(network.weights):  # a swap or a transposition of weights shows
         keras.utils.set_random_seed(i)

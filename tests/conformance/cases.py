@@ -10,6 +10,7 @@ from typing import Any
 from tests.tiny import (
     EXAMPLES,
     LONG_TEXT,
+    PAIRS,
     PROMPTS,
     QUESTIONS,
     QUICK,
@@ -19,7 +20,7 @@ from tests.tiny import (
     build_learner,
     build_task,
 )
-from tfnlp import MaskedLM, MultipleChoice, QuestionAnswerer, SequenceClassifier, TokenClassifier
+from tfnlp import MaskedLM, MultipleChoice, QuestionAnswerer, SequenceClassifier, TextEncoder, TokenClassifier
 
 _HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
@@ -72,5 +73,11 @@ CASES = [
         [{"text": text} for text in ("ada ada ada ada ada ada", "bob " * 7, "paris " * 5)],
         _MASKED,
         {"several_masks": True},
+    ),
+    Case(
+        TextEncoder,
+        lambda directory: build_task(TextEncoder, "bert", directory, UNNAMED | QUICK),
+        PAIRS,
+        _HARD_TEXTS,
     ),
 ]

@@ -105,7 +105,8 @@ def predict(
         return
     for given, answer in zip(shown, answers, strict=True):
         question = given if isinstance(given, dict) else {"text": given}
-        typer.echo(json.dumps(question | answer.to_dict(), ensure_ascii=False))
+        found = answer.to_dict() if hasattr(answer, "to_dict") else {"embedding": answer.tolist()}
+        typer.echo(json.dumps(question | found, ensure_ascii=False))
 
 
 @app.command()

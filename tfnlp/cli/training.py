@@ -227,3 +227,20 @@ def masked_lm(
     """Train on plain text, a part of which is hidden."""
     settings = {"mask_probability": mask_probability, "whole_words": whole_words, "line_by_line": line_by_line}
     return Job("MaskedLM", settings=settings)
+
+
+@_task_command("sentence-similarity")
+def sentence_similarity(
+    pooling: Annotated[
+        Literal["mean", "cls", "max"] | None, typer.Option(help="How the vectors of tokens become one.")
+    ] = None,
+    highest_score: Annotated[float | None, typer.Option(help="The score of pairs that mean the same.")] = None,
+    columns: ColumnsOption = None,
+    separator: SeparatorOption = None,
+) -> Job:
+    """Turn texts into vectors, near where texts mean the same: pairs with scores, or pairs that belong together."""
+    return Job(
+        "TextEncoder",
+        settings={"pooling": pooling, "highest_score": highest_score},
+        reading={"columns": columns, "separator": separator},
+    )

@@ -113,6 +113,15 @@ class TaskModel(abc.ABC):
         del seed
         return dataset
 
+    @classmethod
+    def settings_beside(cls, name_or_path: str | Path, **location: Any) -> dict[str, Any]:
+        """Return the settings that files of other libraries tell of a checkpoint which tfnlp has not written."""
+        del name_or_path, location
+        return {}
+
+    def write_beside(self, directory: Path) -> None:  # noqa: B027 -- a hook
+        """Write, beside what `save` writes, what other libraries read."""
+
     @property
     def unknown(self) -> str | None:
         """Why the network can't be built yet, and what to do; None: it can."""
@@ -167,9 +176,9 @@ class TaskModel(abc.ABC):
         config = load_config(name_or_path, **hub)
         tokenizer = Tokenizer.from_pretrained(name_or_path, **hub)
         file = find_file(name_or_path, SETTINGS_FILE, **hub)
-        name, saved = read_settings(file) if file is not None else (cls.__name__, {})
+        name, saved = read_settings(file) if file is not None else (None, {})
         if name != cls.__name__:
-            saved = {}
+            saved = cls.settings_beside(name_or_path, **hub)
         elif options.get("max_length") is not None:
             saved.pop("stride", None)  # it was chosen for the saved length
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
@@ -343,6 +352,7 @@ class TaskModel(abc.ABC):
             self.tokenizer.save(target)
             save_safetensors(self.head, target / SAFETENSORS)
             write_settings(target, type(self).__name__, asdict(self.settings))
+            self.write_beside(target)
 
     def export(self, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
         """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.

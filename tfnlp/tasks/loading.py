@@ -13,6 +13,7 @@ from tfnlp.tasks.masked_lm import MaskedLM
 from tfnlp.tasks.multiple_choice import MultipleChoice
 from tfnlp.tasks.question_answerer import QuestionAnswerer
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
+from tfnlp.tasks.text_encoder import TextEncoder
 from tfnlp.tasks.token_classifier import TokenClassifier
 
 TASKS: dict[str, type[TaskModel]] = {
@@ -21,9 +22,11 @@ TASKS: dict[str, type[TaskModel]] = {
     "question-answering": QuestionAnswerer,
     "multiple-choice": MultipleChoice,
     "masked-lm": MaskedLM,
+    "sentence-similarity": TextEncoder,
 }
 
-_HEADS = {task.auto_class.removeprefix("TFAutoModel"): task for task in TASKS.values()}
+# How the names of PyTorch's classes end; a network without a head is `BertModel`.
+_HEADS = {task.auto_class.removeprefix("TFAutoModel") or "Model": task for task in TASKS.values()}
 
 
 def load(directory: str | Path, **options: Any) -> Any:
@@ -44,7 +47,7 @@ def load(directory: str | Path, **options: Any) -> Any:
         return by_class[name].from_pretrained(directory, **options)
     for architecture in load_config(directory, **location).architectures or ():
         for ending, task in _HEADS.items():
-            if architecture.endswith(ending):
+            if architecture.endswith(ending) and not architecture.endswith("LMHeadModel"):
                 return task.from_pretrained(directory, **options)
     raise CheckpointError(
         f"{directory}: nothing tells which task this checkpoint was trained for. Use the task's own `from_pretrained`, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -89,6 +89,20 @@ def all_token_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded
                 start, end = encoded.splits[row : row + 2]
                 tokens[start:end] = row_values[: end - start]
     return found
+
+
+def first_rows(
+    rows: dict[str, tf.Tensor], record: tf.Tensor, names: Sequence[str]
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Leave the first row of each record alone, in the graph.
+
+    Args:
+        rows: ragged, of shape `(rows, tokens)`.
+        record: of each row, ascending. Shape `(rows,)`, int32.
+        names: of the columns that are wanted.
+    """
+    is_first = tf.concat([[True], record[1:] != record[:-1]], 0)[: tf.size(record)]
+    return {name: tf.ragged.boolean_mask(rows[name], is_first) for name in names}, tf.boolean_mask(record, is_first)
 
 
 def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

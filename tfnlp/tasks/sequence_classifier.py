@@ -33,7 +33,14 @@ from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tasks.network import (
+    all_row_outputs,
+    answers_for,
+    features_in_graph,
+    first_rows,
+    mean_of_rows,
+    outputs_in_steps,
+)
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import TokenCrossEntropy
@@ -387,9 +394,7 @@ class SequenceClassifier(LabelledTask):
         )
         record = rows["row_to_record"]
         if settings.windows == "first":
-            is_first = tf.concat([[True], record[1:] != record[:-1]], 0)[: tf.size(record)]
-            rows = {name: tf.ragged.boolean_mask(rows[name], is_first) for name in self.tokenizer.input_names}
-            record = tf.boolean_mask(record, is_first)
+            rows, record = first_rows(rows, record, self.tokenizer.input_names)
         logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
         return tf.math.unsorted_segment_mean(logits, record, tf.size(text))
 

@@ -93,3 +93,63 @@ class ChoiceCrossEntropy(keras.losses.Loss):
         greatest = tf.stop_gradient(tf.math.segment_max(logits, prompt))
         powers = tf.math.segment_sum(tf.exp(logits - tf.gather(greatest, prompt)), prompt)
         return tf.math.log(powers) + greatest - tf.math.segment_sum(logits * right, prompt)
+
+
+def _vectors_of_pairs(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the two vectors of each pair, of length 1, and its score.
+
+    Args:
+        y_true: for each row the number of its pair, ascending, 0 or 1 for the first or second text, and the pair's
+            score. Shape `(rows, 3)`, float32.
+        y_pred: the vectors of rows; those of one text are averaged. Shape `(rows, hidden)`, float.
+    """
+    pair, side, score = tf.unstack(tf.cast(y_true, tf.float32), axis=1)
+    text = tf.cast(2 * pair + side, tf.int32)
+    vectors = tf.math.segment_mean(tf.cast(y_pred, tf.float32), text)
+    vectors = tf.math.l2_normalize(tf.reshape(vectors, [-1, 2, vectors.shape[-1]]), -1)
+    return vectors[:, 0], vectors[:, 1], tf.math.segment_max(score, tf.cast(pair, tf.int32))
+
+
+@keras.utils.register_keras_serializable("tfnlp")
+class CosineError(keras.losses.Loss):
+    """The squared error of the cosines of pairs of vectors (Reimers and Gurevych 2019)."""
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the error of each pair, of shape `(pairs,)`, float32; arguments as for `RankingLoss`."""
+        first, second, score = _vectors_of_pairs(y_true, y_pred)
+        return tf.square(tf.reduce_sum(first * second, -1) - score)
+
+
+@keras.utils.register_keras_serializable("tfnlp")
+class RankingLoss(keras.losses.Loss):
+    """Cross entropy of each text's own pair among the second texts of a batch (Henderson et al. 2017)."""
+
+    def __init__(self, *, scale: float = 20.0, name: str = "ranking_loss", **options: Any) -> None:
+        """Make the loss.
+
+        Args:
+            scale: what cosines are multiplied with.
+            name: of the loss.
+            options: of `keras.losses.Loss`.
+        """
+        super().__init__(name=name, **options)
+        self.scale = scale
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each pair.
+
+        Args:
+            y_true: for each row the number of its pair, ascending, 0 or 1 for the first or second text, and the pair's
+                score. Shape `(rows, 3)`, float32.
+            y_pred: the vectors of rows; those of one text are averaged. Shape `(rows, hidden)`, float.
+
+        Returns:
+            Shape `(pairs,)`, float32.
+        """
+        first, second, _ = _vectors_of_pairs(y_true, y_pred)
+        logits = self.scale * tf.matmul(first, second, transpose_b=True)  # (pairs, pairs)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(tf.shape(logits)[0]), logits)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "scale": self.scale}
