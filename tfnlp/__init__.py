@@ -17,6 +17,7 @@ _MODULES = {
     "tfnlp.tasks.text_encoder": ("TextEncoder",),
     "tfnlp.tasks.zero_shot_classifier": ("ZeroShotClassifier",),
     "tfnlp.tasks.loading": ("load",),
+    "tfnlp.pipelines.loading": ("pipeline",),
     "tfnlp.tokenization.graph.graph_tokenizer": ("GraphTokenizer",),
     "tfnlp.tokenization.checking": ("TokenizerCheck", "check_tokenizer"),
     "tfnlp.tokenization.tokenizer": ("Tokenizer",),

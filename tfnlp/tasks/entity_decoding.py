@@ -7,7 +7,7 @@ simple, first, average, max; of overlapping entities of two windows the longer w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,7 +42,10 @@ class TokenScores:
 
 @dataclass(frozen=True)
 class Units:
-    """Tokens, words or entities with a label each; all of shape `(units,)`."""
+    """Tokens, words or entities with a label each; all of shape `(units,)`.
+
+    `first_tokens` and `last_tokens` index the tokens that were decoded; the others are as in `TokenScores`.
+    """
 
     labels: tf.Tensor
     scores: tf.Tensor
@@ -50,11 +53,12 @@ class Units:
     ends: tf.Tensor
     rows: tf.Tensor
     records: tf.Tensor
+    first_tokens: tf.Tensor
+    last_tokens: tf.Tensor
 
     def at(self, index: tf.Tensor) -> Units:
         """Return the units at these indices."""
-        columns = (self.labels, self.scores, self.starts, self.ends, self.rows, self.records)
-        return Units(*(tf.gather(column, index) for column in columns))
+        return Units(*(tf.gather(getattr(self, column.name), index) for column in fields(self)))
 
 
 class EntityDecoder:
@@ -95,7 +99,14 @@ class EntityDecoder:
         found = units.at(first)
         scores = tf.math.segment_mean(units.scores, group)
         return Units(
-            tf.gather(types, first), scores, found.starts, tf.gather(units.ends, last), found.rows, found.records
+            tf.gather(types, first),
+            scores,
+            found.starts,
+            tf.gather(units.ends, last),
+            found.rows,
+            found.records,
+            found.first_tokens,
+            tf.gather(units.last_tokens, last),
         )
 
 
@@ -133,7 +144,8 @@ def to_serving_tensors(found: Units, names: Sequence[str], text: tf.Tensor) -> d
 
 def _each(tokens: TokenScores) -> Units:
     labels = tf.argmax(tokens.scores, -1, tf.int32)
-    return Units(labels, tf.reduce_max(tokens.scores, -1), tokens.starts, tokens.ends, tokens.rows, tokens.records)
+    best, place = tf.reduce_max(tokens.scores, -1), tf.range(tf.size(labels))
+    return Units(labels, best, tokens.starts, tokens.ends, tokens.rows, tokens.records, place, place)
 
 
 def _words(tokens: TokenScores, aggregation: Aggregation) -> Units:
@@ -158,6 +170,8 @@ def _words(tokens: TokenScores, aggregation: Aggregation) -> Units:
         tf.gather(tokens.ends, last),
         tf.gather(tokens.rows, first),
         tf.gather(tokens.records, first),
+        first,
+        last,
     )
 
 

@@ -209,6 +209,7 @@ class MaskedLM(TaskModel):
         *,
         top_k: int | None = None,
         candidates: Sequence[str] | None = None,
+        candidate_ids: np.ndarray | None = None,
         several_masks: bool = False,
     ) -> Any:
         """Fill masks.
@@ -218,6 +219,7 @@ class MaskedLM(TaskModel):
                 whose answers then come as a generator.
             top_k: how many fills to give for each mask, the likeliest first; None: 5, or all candidates.
             candidates: the words to choose among, each a token of the vocabulary.
+            candidate_ids: the same by their ids. Shape `(candidates,)`, integers.
             several_masks: whether a text may have several masks, each filled as if alone.
 
         Returns:
@@ -229,7 +231,7 @@ class MaskedLM(TaskModel):
         """
         if top_k is not None and top_k < 1:
             raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
-        allowed = None if candidates is None else self._candidate_ids(candidates)
+        allowed = candidate_ids if candidates is None else self._candidate_ids(candidates)
         count = (5 if allowed is None else len(allowed)) if top_k is None else top_k
 
         def answers(given: Iterable[Any]) -> Iterator[Any]:

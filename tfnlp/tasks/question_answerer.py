@@ -94,7 +94,9 @@ class QuestionAnswerer(TaskModel):
         num_lost = 0
         for chunk in chunked(checked_questions(records), CHUNK):
             encoded = self._encoded(chunk)
-            first, last, is_lost = answer_tokens(encoded, [located(record) for record in chunk], self._nulls(encoded))
+            first, last, is_lost = answer_tokens(
+                encoded, [located(record) for record in chunk], self.null_places(encoded)
+            )
             num_lost += int(is_lost.sum())
             kept = np.flatnonzero(~is_lost[encoded.row_to_record])
             rows = encoded.taken(kept)
@@ -113,7 +115,7 @@ class QuestionAnswerer(TaskModel):
             truncation="only_second",
         )
 
-    def _nulls(self, encoded: Encoded) -> np.ndarray:
+    def null_places(self, encoded: Encoded) -> np.ndarray:
         """Return the place in its row of the token that stands for no answer. Shape `(rows,)`, int32."""
         places = np.zeros(encoded.num_rows, np.int32)
         token = np.flatnonzero((encoded.input_ids == self._null_id) & (encoded.sequence_ids < 0))[::-1]
@@ -222,7 +224,7 @@ class QuestionAnswerer(TaskModel):
         spans, null_scores = best_answers(
             RowTokens(*map(tf.constant, columns)),
             encoded.row_to_record,
-            encoded.splits[:-1].astype(np.int32) + self._nulls(encoded),
+            encoded.splits[:-1].astype(np.int32) + self.null_places(encoded),
             tf.constant([record["context"] for record in records]),
             self._rules(num_answers),
         )

@@ -100,6 +100,7 @@ class SequenceClassifier(LabelledTask):
 
     def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
         super().__init__(source, config, tokenizer, settings)
+        self.declared_problem_type = config.problem_type
         if self.is_trained and config.problem_type is None:  # as transformers reads its own checkpoints
             config.problem_type = REGRESSION if config.num_labels == 1 else SINGLE
 

@@ -129,10 +129,7 @@ def trimmed(text: tf.Tensor, tokens: ContextTokens) -> ContextTokens:
 def best_spans(
     tokens: ContextTokens, null_starts: tf.Tensor, null_ends: tf.Tensor, rules: Rules
 ) -> tuple[Spans, tf.Tensor]:
-    """Choose the best answers of each context.
-
-    A span's score is the probability of its first token among the starts times that of its last among the ends; spans
-    of the same characters add up.
+    """Choose the best answers of each context; the scores of spans of the same characters add up.
 
     Args:
         tokens: of the contexts.
@@ -143,20 +140,16 @@ def best_spans(
     Returns:
         At most `rules.num_answers` spans for each context, and the null scores, of shape `(contexts,)`, float32.
     """
-    log_starts, log_null_starts = _log_probabilities(tokens.start_logits, null_starts, tokens.contexts)
-    log_ends, log_null_ends = _log_probabilities(tokens.end_logits, null_ends, tokens.contexts)
-    log_null = log_null_starts + log_null_ends
-    # Some spans fall together when they are aligned to words.
-    first, last, scores = _ranked(
-        tokens.contexts, log_starts, log_ends, rules.max_answer_length, 2 * rules.num_answers + 10
+    spans, log_null = candidate_spans(
+        tokens,
+        null_starts,
+        null_ends,
+        max_answer_length=rules.max_answer_length,
+        count=2 * rules.num_answers + 10,  # some fall together when they are aligned to words
+        align_to_words=rules.align_to_words,
     )
-    starts, ends = _word_bounds(tokens) if rules.align_to_words else (tokens.starts, tokens.ends)
-    found = tf.stack([tf.gather(tokens.contexts, first), tf.gather(starts, first), tf.gather(ends, last)], 1)
-    is_solid = found[:, 1] < found[:, 2]
-    distinct, index = tf.raw_ops.UniqueV2(x=tf.boolean_mask(found, is_solid), axis=[0])
-    scores = tf.math.unsorted_segment_sum(tf.boolean_mask(tf.exp(scores), is_solid), index, tf.shape(distinct)[0])
-    spans = Spans(distinct[:, 1], distinct[:, 2], scores, distinct[:, 0])
-    keys = tf.math.log(scores)
+    spans = _added_up(spans)
+    keys = tf.math.log(spans.scores)
     if rules.null_threshold is not None:
         contexts = tf.range(tf.size(null_starts))
         nothing = tf.zeros_like(contexts)
@@ -165,6 +158,48 @@ def best_spans(
         keys = tf.concat([keys, log_null - rules.null_threshold], 0)
     order = _first_of_each(keys, spans.contexts, rules.num_answers)
     return Spans(*(tf.gather(column, order) for column in spans)), tf.exp(log_null)
+
+
+def candidate_spans(
+    tokens: ContextTokens,
+    null_starts: tf.Tensor,
+    null_ends: tf.Tensor,
+    *,
+    max_answer_length: int,
+    count: int,
+    align_to_words: bool,
+) -> tuple[Spans, tf.Tensor]:
+    """Find the likeliest spans of tokens of each context.
+
+    A span's score is the probability of its first token among the starts times that of its last among the ends.
+
+    Args:
+        tokens: of the contexts.
+        null_starts: the logit, among the starts, that there is no answer. Shape `(contexts,)`, float32.
+        null_ends: the same among the ends.
+        max_answer_length: the most tokens of a span.
+        count: how many spans of tokens to find for a context.
+        align_to_words: whether they begin and end where words do.
+
+    Returns:
+        The spans, the likeliest of each context first, some perhaps of the same characters; and the logs of the null
+        scores, of shape `(contexts,)`, float32.
+    """
+    log_starts, log_null_starts = _log_probabilities(tokens.start_logits, null_starts, tokens.contexts)
+    log_ends, log_null_ends = _log_probabilities(tokens.end_logits, null_ends, tokens.contexts)
+    first, last, scores = _ranked(tokens.contexts, log_starts, log_ends, max_answer_length, count)
+    starts, ends = _word_bounds(tokens) if align_to_words else (tokens.starts, tokens.ends)
+    spans = Spans(tf.gather(starts, first), tf.gather(ends, last), tf.exp(scores), tf.gather(tokens.contexts, first))
+    return spans, log_null_starts + log_null_ends
+
+
+def _added_up(spans: Spans) -> Spans:
+    """Join spans of the same characters, and leave out those of none."""
+    is_solid = spans.starts < spans.ends
+    starts, ends, scores, contexts = (tf.boolean_mask(column, is_solid) for column in spans)
+    distinct, index = tf.raw_ops.UniqueV2(x=tf.stack([contexts, starts, ends], 1), axis=[0])
+    scores = tf.math.unsorted_segment_sum(scores, index, tf.shape(distinct)[0])
+    return Spans(distinct[:, 1], distinct[:, 2], scores, distinct[:, 0])
 
 
 def _log_probabilities(logits: tf.Tensor, nulls: tf.Tensor, contexts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

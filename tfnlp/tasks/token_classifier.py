@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
@@ -62,6 +62,22 @@ class _Labelled:
 
     encoded: Encoded
     label_ids: list[list[int]]
+
+
+class FoundEntities(NamedTuple):
+    """The entities of some texts, and their tokens.
+
+    Attributes:
+        entities: of each text.
+        tokens: for each text, the first and last token of each of its entities. Shape `(entities, 2)`, int64.
+        encoded: the rows of the texts, which `tokens` index.
+        is_subword: whether each token continues a word. Shape `(tokens,)`, bool.
+    """
+
+    entities: list[Entities]
+    tokens: list[np.ndarray]
+    encoded: Encoded
+    is_subword: np.ndarray
 
 
 @final
@@ -250,7 +266,8 @@ class TokenClassifier(LabelledTask):
         )
         def decode(*columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
             found = decoder(TokenScores(tf.nn.softmax(columns[0]), *columns[1:]))
-            return found.labels, found.scores, found.starts, found.ends, found.records
+            columns = (found.labels, found.scores, found.starts, found.ends, found.records)
+            return *columns, found.first_tokens, found.last_tokens
 
         return decode, decoder.names
 
@@ -264,6 +281,13 @@ class TokenClassifier(LabelledTask):
                 yield from self._decoded(found, is_words, decoder)
 
     def _decoded(self, texts: list[Any], is_words: bool, decoder: _Decode) -> Iterator[Entities]:
+        return iter(self._found(texts, is_words, decoder).entities)
+
+    def entities_of_tokens(self, texts: list[str], aggregation: Aggregation) -> FoundEntities:
+        """Find the entities of texts, and the tokens that each is made of."""
+        return self._found(texts, False, self._build_decoder(aggregation))
+
+    def _found(self, texts: list[Any], is_words: bool, decoder: _Decode) -> FoundEntities:
         decode, names = decoder
         encoded = self._encoded(texts)
         logits = self._token_logits(encoded)
@@ -273,19 +297,23 @@ class TokenClassifier(LabelledTask):
             starts, ends = starts + shift, ends + shift
             texts = [" ".join(words) for words in texts]
         is_subword = self.tokenizer.is_subword(texts, encoded, starts, ends)
-        kept = encoded.special_tokens_mask == 0
+        kept = np.flatnonzero(encoded.special_tokens_mask == 0)
         columns = (starts, ends, encoded.rows.astype(np.int32), encoded.records)
         found = decode(logits[kept], *(column[kept].astype(np.int32) for column in columns), is_subword[kept])
-        labels, scores, first, last, records = (column.numpy().tolist() for column in found)
+        labels, scores, first, last, records = (column.numpy().tolist() for column in found[:5])
         bounds = np.searchsorted(records, np.arange(len(texts) + 1))
-        for i, text in enumerate(texts):
-            yield Entities(
+        entities = [
+            Entities(
                 text,
                 [
                     Entity(names[labels[k]], first[k], last[k], text[first[k] : last[k]], scores[k])
                     for k in range(bounds[i], bounds[i + 1])
                 ],
             )
+            for i, text in enumerate(texts)
+        ]
+        tokens = np.stack([kept[column.numpy()] for column in found[5:]], 1)
+        return FoundEntities(entities, np.split(tokens, bounds[1:-1]), encoded, is_subword)
 
     # Serving
 

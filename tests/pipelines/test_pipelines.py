@@ -1,0 +1,167 @@
+"""Answer by answer beside transformers' pipelines on PyTorch."""
+
+import pytest
+import transformers
+
+import tfnlp
+from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.pipelines import PIPELINES
+
+pytestmark = [
+    pytest.mark.torch,
+    # 2026-11: PyTorch's tensors in NumPy 2, and transformers' own warning of tokenizers without words
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+    pytest.mark.filterwarnings("ignore:Tokenizer does not support real words"),
+]
+pytest.importorskip("torch")
+
+ENTITIES = ["B-PER", "I-PER", "B-LOC", "O", "I-LOC"]
+NLI = ["contradiction", "neutral", "entailment"]
+CONTEXT = "The cat lives in the house . Ada lives in Paris !"
+ARCHITECTURES = ("bert", "roberta", "xlm-roberta")
+
+
+def labels(names):
+    return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+
+
+def same(ours, theirs):
+    """Tell whether two answers are the same, numbers but for rounding."""
+    if isinstance(theirs, dict):
+        assert list(ours) == list(theirs)
+        return all(same(ours[key], value) for key, value in theirs.items())
+    if isinstance(theirs, (list, tuple)):
+        assert len(ours) == len(theirs)
+        return all(map(same, ours, theirs))
+    if isinstance(theirs, str) or theirs is None:
+        assert ours == theirs
+        return True
+    assert float(ours) == pytest.approx(float(theirs), abs=1e-5)
+    return True
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A function that gives our pipeline and theirs for the same checkpoint, made once."""
+    made = {}
+
+    def build(task, head, name="bert", **config):
+        key = (task, name)
+        if key not in made:
+            directory = write_checkpoint(name, tmp_path_factory.mktemp("pipe") / name, head=head, **config)
+            made[key] = tfnlp.pipeline(task, str(directory)), transformers.pipeline(task, model=str(directory))
+        return made[key]
+
+    return build
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("strategy", ["none", "simple", "first", "average", "max"])
+def test_ner(pair, name, strategy):
+    ours, theirs = pair("ner", "TokenClassification", name, **labels(ENTITIES))
+    texts = [*TEXTS, "Ada's cat, unable; don't — 我 Bobby"]
+    assert any(theirs(texts))
+    assert same(ours(texts, aggregation_strategy=strategy), theirs(texts, aggregation_strategy=strategy))
+    assert same(ours(TEXTS[0], aggregation_strategy=strategy), theirs(TEXTS[0], aggregation_strategy=strategy))
+
+
+def test_ner_ignores_labels(pair):
+    ours, theirs = pair("ner", "TokenClassification", **labels(ENTITIES))
+    ignored = ["O", "B-PER"]
+    assert same(ours(TEXTS, ignore_labels=ignored), theirs(TEXTS, ignore_labels=ignored))
+    with pytest.raises(ArgumentError, match=r"^`ignore_labels` must hold 'O'"):
+        ours(TEXTS, ignore_labels=[])
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 1}, {"top_k": 2}, {"top_k": None}, {"function_to_apply": "sigmoid"}, {"function_to_apply": "none", "top_k": 3}])  # fmt: skip
+def test_text_classification(pair, options):
+    ours, theirs = pair("sentiment-analysis", "SequenceClassification", **labels(["a", "b", "c"]))
+    two = {"text": TEXTS[0], "text_pair": TEXTS[1]}
+    for inputs in (TEXTS, TEXTS[0], TEXTS[:1], two, [two, two]):
+        assert same(ours(inputs, **options), theirs(inputs, **options))
+    assert same(list(ours(iter(TEXTS), **options)), theirs(TEXTS, **options))
+
+
+def test_regression_and_a_single_label(pair):
+    ours, theirs = pair("text-classification", "SequenceClassification", **labels(["a"]))
+    assert same(ours(TEXTS), theirs(TEXTS))
+    ours, theirs = pair(
+        "text-classification", "SequenceClassification", "roberta", **labels(["a", "b"]), problem_type="multi_label_classification"
+    )  # fmt: skip
+    assert same(ours(TEXTS, top_k=None), theirs(TEXTS, top_k=None))
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 3}, {"top_k": 3, "handle_impossible_answer": True}, {"align_to_words": False, "top_k": 2}, {"max_answer_len": 2, "top_k": 4}, {"max_seq_len": 30, "doc_stride": 6, "top_k": 6, "handle_impossible_answer": True}])  # fmt: skip
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_question_answering(pair, name, options):
+    ours, theirs = pair("question-answering", "QuestionAnswering", name, **UNNAMED)
+    for question, context in (("who lives", CONTEXT), ("where", LONG_TEXT[:140])):
+        given = {"question": question, "context": context}
+        assert same(ours(**given, **options), theirs(**given, **options))
+    several = {"question": ["who lives", "where"], "context": CONTEXT}
+    assert same(ours(**several, **options), theirs(**several, **options))
+    assert same(ours({"question": "who", "context": CONTEXT}), theirs(question="who", context=CONTEXT))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_fill_mask(pair, name):
+    ours, theirs = pair("fill-mask", "MaskedLM", name, **UNNAMED)
+    mask = ours.tokenizer.mask_token
+    text, two = f"Ada {mask} in Paris .", f"{mask} and {mask} ."
+    for inputs in (text, [text], [text, f"the {mask}"], two):
+        assert same(ours(inputs), theirs(inputs))
+    assert same(ours(text, top_k=9), theirs(text, top_k=9))
+    targets = ["cat", "Paris", "lives"]
+    found = {answer["token"]: answer["score"] for answer in ours(text, targets=targets)}
+    expected = {answer["token"]: answer["score"] for answer in theirs(text, targets=targets)}
+    assert found == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(DataError, match="there is no"):
+        ours("the cat")
+
+
+def test_feature_extraction(pair):
+    ours, theirs = pair("feature-extraction", "", **UNNAMED)
+    for inputs in (TEXTS[0], TEXTS):
+        assert same(ours(inputs), theirs(inputs))
+    assert ours(TEXTS[0], return_tensors=True).shape == theirs(TEXTS[0], return_tensors=True).shape
+
+
+@pytest.mark.parametrize("options", [{}, {"multi_label": True}, {"hypothesis_template": "It is {} !"}])
+def test_zero_shot_classification(pair, options):
+    ours, theirs = pair("zero-shot-classification", "SequenceClassification", **labels(NLI))
+    for inputs in (TEXTS[0], TEXTS):
+        for candidates in (["Paris", "the cat"], "Paris, the cat", ["new"]):
+            assert same(ours(inputs, candidates, **options), theirs(inputs, candidates, **options))
+    assert same(ours(TEXTS[0], candidate_labels=["a", "b"]), theirs(TEXTS[0], candidate_labels=["a", "b"]))
+
+
+def test_options_of_the_whole_and_tasks_of_this_library(pair):
+    ours, _ = pair("ner", "TokenClassification", **labels(ENTITIES))
+    again = tfnlp.pipeline("token-classification", ours.task, aggregation_strategy="simple", device=-1, batch_size=8)
+    assert same(again(TEXTS), ours(TEXTS, aggregation_strategy="simple"))
+    assert same(again(TEXTS, aggregation_strategy="none"), ours(TEXTS))
+    assert repr(again).startswith("TokenClassificationPipeline(TokenClassifier(bert")
+    assert again.model is ours.task.model
+
+
+def test_wrong_calls(pair):
+    ours, _ = pair("ner", "TokenClassification", **labels(ENTITIES))
+    for call, message in (
+        (lambda: tfnlp.pipeline("nre", "x"), r"^there is no pipeline 'nre', one of \[.*\]\. Did you mean 'ner'\?$"),
+        (lambda: tfnlp.pipeline("ner"), r"^name a model for 'ner'"),
+        (lambda: tfnlp.pipeline("ner", "x", framework="pt"), r"^`framework` is 'tf' here; it is 'pt'\.$"),
+        (lambda: tfnlp.pipeline("ner", "x", device=0), r"^`device` is TensorFlow's to choose"),
+        (lambda: tfnlp.pipeline("ner", "x", tokenizer="y"), r"^the tokenizer is that of the checkpoint"),
+        (lambda: tfnlp.pipeline("fill-mask", ours.task), r"^'fill-mask' needs a MaskedLM; this is a TokenClassifier\.$"),
+        (lambda: ours(TEXTS, agregation_strategy="simple"), r"Did you mean 'aggregation_strategy'\?$"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=message):
+            call()
+
+
+def test_every_pipeline_is_compared():
+    assert set(PIPELINES) == {
+        "token-classification", "text-classification", "question-answering", "fill-mask", "feature-extraction",
+        "zero-shot-classification",
+    }  # fmt: skip
