@@ -38,6 +38,10 @@ PAIRS: list[dict[str, Any]] = [
     {"text": text, "text_pair": other, "score": i / 5}
     for i, (text, other) in enumerate(zip(TEXTS, TEXTS[1:] + TEXTS[:1], strict=True))
 ]
+FOLLOWING: list[dict[str, Any]] = [
+    {"text": text, "text_pair": other, "label": "IsNext" if other.startswith("the") else "NotNext"}
+    for text, other in zip(TEXTS, TEXTS[1:] + TEXTS[:1], strict=True)
+]
 QUICK = {"initializer_range": 0.3}  # of initial weights, for heads on one token, which else learn slowly
 UNNAMED = {"id2label": {0: "LABEL_0", 1: "LABEL_1"}, "label2id": {"LABEL_0": 0, "LABEL_1": 1}}  # labels nobody named
 

@@ -15,6 +15,8 @@ _MODULES = {
     "tfnlp.tasks.multiple_choice": ("MultipleChoice",),
     "tfnlp.tasks.masked_lm": ("MaskedLM",),
     "tfnlp.tasks.text_encoder": ("TextEncoder",),
+    "tfnlp.tasks.next_sentence_prediction": ("NextSentencePrediction",),
+    "tfnlp.tasks.table_question_answerer": ("TableQuestionAnswerer",),
     "tfnlp.tasks.zero_shot_classifier": ("ZeroShotClassifier",),
     "tfnlp.tasks.loading": ("load",),
     "tfnlp.pipelines.loading": ("pipeline",),
@@ -39,6 +41,7 @@ _MODULES = {
         "Label",
         "Labels",
         "Predictions",
+        "TableAnswer",
     ),
     "tfnlp.reports": (
         "AccuracyReport",

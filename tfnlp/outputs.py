@@ -222,6 +222,27 @@ class Fills(Items[Fill]):
         return {"fills": [fill.to_dict() for fill in self._items]}
 
 
+@dataclass(frozen=True, slots=True)
+class TableAnswer:
+    """An answer to a question about a table.
+
+    Attributes:
+        text: the cells, after the name of what is to be done with them.
+        coordinates: the row and column of each cell, from 0.
+        cells: their texts.
+        aggregator: what is to be done with them (`SUM`, `COUNT` ...), as the checkpoint names it; empty: it has none.
+    """
+
+    text: str
+    coordinates: tuple[tuple[int, int], ...]
+    cells: tuple[str, ...]
+    aggregator: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)
+
+
 class Predictions(Items[T]):
     """The answers for several inputs, in their order. Equals a list of the same answers."""
 

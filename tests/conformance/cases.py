@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.tiny import (
     EXAMPLES,
+    FOLLOWING,
     LONG_TEXT,
     PAIRS,
     PROMPTS,
@@ -20,7 +21,15 @@ from tests.tiny import (
     build_learner,
     build_task,
 )
-from tfnlp import MaskedLM, MultipleChoice, QuestionAnswerer, SequenceClassifier, TextEncoder, TokenClassifier
+from tfnlp import (
+    MaskedLM,
+    MultipleChoice,
+    NextSentencePrediction,
+    QuestionAnswerer,
+    SequenceClassifier,
+    TextEncoder,
+    TokenClassifier,
+)
 
 _HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
@@ -79,5 +88,11 @@ CASES = [
         lambda directory: build_task(TextEncoder, "bert", directory, UNNAMED | QUICK),
         PAIRS,
         _HARD_TEXTS,
+    ),
+    Case(
+        NextSentencePrediction,
+        lambda directory: build_task(NextSentencePrediction, "bert", directory, UNNAMED | QUICK),
+        FOLLOWING,
+        [("who lives", text) for text in _HARD_TEXTS],
     ),
 ]

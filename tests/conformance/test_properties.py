@@ -64,6 +64,20 @@ def test_saved_and_loaded_it_answers_alike_to_the_bit(case, trained, tmp_path):
     assert np.all(loaded.predict(case.inputs, **case.asking) == task.predict(case.inputs, **case.asking))
 
 
+@pytest.mark.slow  # tests/checkpoints/test_vocabulary.py tries two tasks
+def test_tokens_that_are_added_stay(case, tmp_path):
+    task = case.build(tmp_path)
+    assert task.add_tokens(["Zürich", "new york"]) == 2
+    assert task.add_tokens(["Zürich"]) == 0
+    new = task.tokenizer.hf.get_vocab()["Zürich"]
+    task.fit(case.records, epochs=1, verbose=0)
+    task.save(tmp_path / "saved")
+    again = tfnlp.load(tmp_path / "saved")
+    assert new in again.tokenizer.encode(["Ada in Zürich"]).input_ids
+    assert again.config.vocab_size == len(again.tokenizer.hf)
+    assert np.all(again.predict(case.inputs, **case.asking) == task.predict(case.inputs, **case.asking))
+
+
 def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp_path):
     task, _ = trained
     task.export(tmp_path / "1", samples=case.inputs)

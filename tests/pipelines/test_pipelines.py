@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 ENTITIES = ["B-PER", "I-PER", "B-LOC", "O", "I-LOC"]
 NLI = ["contradiction", "neutral", "entailment"]
 CONTEXT = "The cat lives in the house . Ada lives in Paris !"
-ARCHITECTURES = ("bert", "roberta", "xlm-roberta")
+ARCHITECTURES = ("bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("roberta", "xlm-roberta")))
 
 
 def labels(names):

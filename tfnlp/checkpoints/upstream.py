@@ -6,9 +6,10 @@ Seen in 4.57.6, the last release with these heads, so none of this can go.
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
-from tfnlp.errors import UnsupportedModelError
+from tfnlp.errors import UnsupportedModelError, VersionError
 
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
@@ -37,12 +38,18 @@ def prepare_config(config: Any, head: str) -> None:
 
     Raises:
         UnsupportedModelError: for Longformer's multiple choice.
+        VersionError: for TAPAS's questions, if tensorflow-probability is missing.
     """
     if head.startswith("TFElectraForSequenceClassification") and config.classifier_dropout is not None:
         # TFElectraClassificationHead reads `classifier_dropout` by this misspelt name.
         config.classifhidden_dropout_probier_dropout = config.classifier_dropout
     if head in ("TFFlaubertForMultipleChoice", "TFXLMForMultipleChoice") and not hasattr(config, "initializer_range"):
         config.initializer_range = config.init_std
+    if head == "TFTapasForQuestionAnswering" and not find_spec("tensorflow_probability"):
+        raise VersionError(
+            "TFTapasForQuestionAnswering needs tensorflow-probability, which is not installed: "
+            "`pip install 'tfnlp[tables]'`."
+        )
     if head == "TFLongformerForMultipleChoice":
         raise UnsupportedModelError(
             "TFLongformerForMultipleChoice gives other numbers than its PyTorch twin (by 4e-3 in transformers 4.57.6): "

@@ -244,3 +244,17 @@ def sentence_similarity(
         settings={"pooling": pooling, "highest_score": highest_score},
         reading={"columns": columns, "separator": separator},
     )
+
+
+@_task_command("next-sentence-prediction")
+def next_sentence_prediction(
+    label_smoothing: SmoothingOption = 0.0,
+    columns: ColumnsOption = None,
+    separator: SeparatorOption = None,
+) -> Job:
+    """Tell whether a text follows another: pairs labelled IsNext or NotNext."""
+    return Job(
+        "NextSentencePrediction",
+        recipe={"label_smoothing": label_smoothing},
+        reading={"columns": columns, "separator": separator},
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
 from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, position_limit
+from tfnlp.checkpoints.vocabulary import with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data import pipeline
 from tfnlp.data.pipeline import RowChunk, RowSource, Target
@@ -220,10 +221,47 @@ class TaskModel(abc.ABC):
         if self._source is None:
             head = AutoHead(self.auto_class).from_config(self.config)
             head.build_in_name_scope()
+        else:
+            head = AutoHead(self.auto_class).from_pretrained(
+                self._source, config=self.config, seed=self._seed, fresh_head=self._fresh_head, **self._location
+            )
+        return self._with_room(head)
+
+    def _with_room(self, head: Any) -> Any:
+        """Return a head with a row for each of the tokenizer's tokens."""
+        num_tokens = len(self.tokenizer.hf)
+        if num_tokens <= self.config.vocab_size:
             return head
-        return AutoHead(self.auto_class).from_pretrained(
-            self._source, config=self.config, seed=self._seed, fresh_head=self._fresh_head, **self._location
-        )
+        return with_vocabulary(head, self.auto_class, num_tokens, seed=self._seed)
+
+    def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
+        """Add tokens to the tokenizer, and rows for them to the network, before it is trained.
+
+        `save` and `export` keep them.
+
+        Args:
+            tokens: as they stand in texts.
+            special: whether they are special tokens, which decoding leaves out and masking never hides.
+
+        Returns:
+            How many were not there before.
+
+        Raises:
+            ArgumentError: if a token is empty.
+        """
+        if isinstance(tokens, str) or not all(isinstance(token, str) and token.strip() for token in tokens):
+            raise ArgumentError(f"`tokens` must be a list of texts that are not empty; it is {tokens!r:.80}.")
+        before = len(self.tokenizer.hf)
+        self.tokenizer.hf.add_tokens(list(tokens), special_tokens=special)
+        self.tokenizer = Tokenizer(self.tokenizer.hf)
+        head = self.__dict__.get("head")
+        for kind in type(self).__mro__:  # what was made of the old ones
+            for name, value in vars(kind).items():
+                if isinstance(value, cached_property):
+                    self.__dict__.pop(name, None)
+        if head is not None:
+            self.head = self._with_room(head)
+        return len(self.tokenizer.hf) - before
 
     @cached_property
     def model(self) -> keras.Model:

@@ -11,6 +11,7 @@ from tfnlp.errors import CheckpointError
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.masked_lm import MaskedLM
 from tfnlp.tasks.multiple_choice import MultipleChoice
+from tfnlp.tasks.next_sentence_prediction import NextSentencePrediction
 from tfnlp.tasks.question_answerer import QuestionAnswerer
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tasks.text_encoder import TextEncoder
@@ -22,6 +23,7 @@ TASKS: dict[str, type[TaskModel]] = {
     "question-answering": QuestionAnswerer,
     "multiple-choice": MultipleChoice,
     "masked-lm": MaskedLM,
+    "next-sentence-prediction": NextSentencePrediction,
     "sentence-similarity": TextEncoder,
 }
 

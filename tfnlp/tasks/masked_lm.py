@@ -319,7 +319,8 @@ class MaskedLM(TaskModel):
         space = space[: len(space) - len(space.lstrip())]  # before the mask, where the tokenizer counts it as its own
         piece = self.tokenizer.hf.convert_ids_to_tokens(token_id)
         prefix = getattr(self.tokenizer.hf.backend_tokenizer.model, "continuing_subword_prefix", None)
-        joins = piece.startswith(prefix) if prefix else not piece.startswith(_WORD_BEGINS)
+        is_special = token_id in self.tokenizer.hf.all_special_ids
+        joins = piece.startswith(prefix) if prefix else not (is_special or piece.startswith(_WORD_BEGINS))
         filled = token.strip().removeprefix(prefix or "") if joins else space + token.strip()
         return Fill(token_id, token.strip(), score, text[: span[0]] + filled + text[span[1] :])
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from tfnlp.errors import CheckpointError, UnsupportedTokenizerError
+from tfnlp.errors import CheckpointError, UnsupportedTokenizerError, VersionError
 
 
 def load_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
@@ -24,18 +26,7 @@ def load_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
         CheckpointError: if there is no tokenizer there, or the Hub can't be reached.
         UnsupportedTokenizerError: if the checkpoint's tokenizer exists in Python only, and is not Marian's.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        with warnings.catch_warnings():  # of what Marian's tokenizer would normalize with, if it were asked to
-            warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
-            tokenizer = AutoTokenizer.from_pretrained(str(name_or_path), **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{name_or_path}: no tokenizer could be loaded from there: {error}\nA checkpoint's directory holds "
-            "`tokenizer.json`, or the vocabulary files of its model, beside `config.json`; a Hub name needs the "
-            "network, or an earlier download."
-        ) from error
+    tokenizer = _load(name_or_path, **options)
     if is_marian(tokenizer):
         return tokenizer
     if not tokenizer.is_fast:
@@ -44,6 +35,36 @@ def load_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
             "which knows where in the text each token stands."
         )
     return as_saved(tokenizer)
+
+
+def load_table_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
+    """Load TAPAS's tokenizer, which exists in Python only, of a directory or Hub name.
+
+    Raises:
+        VersionError: if pandas is missing, or newer than this tokenizer knows (transformers 4.57 with pandas 3).
+        CheckpointError: if there is no tokenizer there, or the Hub can't be reached.
+    """
+    found = version("pandas") if find_spec("pandas") else "none"
+    if not found.startswith(("1.", "2.")):
+        raise VersionError(
+            f"TAPAS's tokenizer works with pandas<3; {found} is installed: `pip install 'tfnlp[tables]'`."
+        )
+    return _load(name_or_path, **options)
+
+
+def _load(name_or_path: str | Path, **options: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with warnings.catch_warnings():  # of what Marian's tokenizer would normalize with, if it were asked to
+            warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
+            return AutoTokenizer.from_pretrained(str(name_or_path), **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{name_or_path}: no tokenizer could be loaded from there: {error}\nA checkpoint's directory holds "
+            "`tokenizer.json`, or the vocabulary files of its model, beside `config.json`; a Hub name needs the "
+            "network, or an earlier download."
+        ) from error
 
 
 def is_marian(tokenizer: Any) -> bool:

@@ -1,0 +1,79 @@
+import json
+import runpy
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import transformers
+from typer.testing import CliRunner
+
+import tfnlp
+from tests.tiny import FOLLOWING, LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
+from tfnlp import NextSentencePrediction
+from tfnlp.cli import app
+from tfnlp.errors import DataError, LabelError, UnsupportedModelError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return write_checkpoint("bert", tmp_path_factory.mktemp("nsp") / "bert", head="NextSentencePrediction", **UNNAMED)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["bert", pytest.param("mobilebert", marks=pytest.mark.slow)])
+def test_answers_equal_pytorch(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    directory = write_checkpoint(name, tmp_path / name, head="NextSentencePrediction", **UNNAMED)
+    task = NextSentencePrediction.from_pretrained(directory)
+    model = transformers.AutoModelForNextSentencePrediction.from_pretrained(directory).eval()
+    for first, second in pairwise(TEXTS):
+        with torch.no_grad():
+            logits = model(**task.tokenizer.hf(first, second, return_tensors="pt")).logits[0]
+        answer = task.predict((first, second))
+        assert answer.name == ["IsNext", "NotNext"][int(logits.argmax())]
+        assert answer.score == pytest.approx(float(logits.softmax(-1).max()), abs=1e-4)
+
+
+def test_lists_generators_and_long_texts(directory, tmp_path):
+    task = NextSentencePrediction.from_pretrained(directory, max_length=24, stride=6)
+    pairs = [("Ada", text) for text in [*TEXTS, LONG_TEXT]]
+    answers = task.predict(pairs)
+    assert list(task.predict(iter(pairs))) == answers
+    assert task.predict({"text": "Ada", "text_pair": TEXTS[0]}).name == answers[0].name
+
+
+def test_wrong_input(directory, tmp_path):
+    task = NextSentencePrediction.from_pretrained(directory)
+    with pytest.raises(DataError, match=r"^text 2: expected a pair of texts; found one\.$"):
+        task.predict([("a", "b"), "a"])
+    with pytest.raises(DataError, match=r"^text 1: expected a pair of texts; found one\.$"):
+        task.predict("a")
+    with pytest.raises(DataError, match=r"^the records: record 1: expected a pair of texts; found one\.$"):
+        task.evaluate([{"text": "a", "label": "IsNext"}])
+    with pytest.raises(LabelError, match=r"^the records: record 1: unknown label 'next'"):
+        task.evaluate([{"text": "a", "text_pair": "b", "label": "next"}])
+    roberta = write_checkpoint("roberta", tmp_path / "roberta")
+    with pytest.raises(UnsupportedModelError, match=r"^transformers has no TFAutoModelForNextSentencePrediction for"):
+        NextSentencePrediction.from_pretrained(roberta)
+
+
+def test_the_command_and_the_example(directory, tmp_path, capsys):
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in FOLLOWING))
+    found = CliRunner().invoke(
+        app,
+        [
+            "train", "next-sentence-prediction", "--model", str(directory), "--train", str(file), "--dev", str(file),
+            "--output", str(tmp_path / "out"), "--epochs", "1",
+        ],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "IsNext" in found.output
+    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file)])
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["name"] for line in lines] == [a.name for a in tfnlp.load(tmp_path / "out").predict(FOLLOWING)]
+    example = runpy.run_path(str(ROOT / "examples" / "next_sentence_prediction.py"))
+    example["main"](str(directory), "Ada opened the door.", "Behind it stood a cat.")
+    assert "Label(name=" in capsys.readouterr().out

@@ -1,0 +1,186 @@
+"""`NextSentencePrediction`: does the second of two texts follow the first?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
+from tfnlp.data.readers import Record
+from tfnlp.data.sources import Source
+from tfnlp.data.text_records import LAYOUT, SINGLE, as_example, checked_examples
+from tfnlp.errors import DataError, LabelError
+from tfnlp.labels import LabelMap
+from tfnlp.outputs import Label
+from tfnlp.reports import ClassificationReport
+from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.label_scores import label_scores
+from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tokenization.encoded import Encoded
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.recipe import Recipe
+from tfnlp.training.text_metrics import single_label_report
+
+LABELS = LabelMap(("IsNext", "NotNext"))  # in the order of the head's logits
+_PREDICTED_TOGETHER = 2048  # pairs
+
+
+@final
+class NextSentencePrediction(TaskModel):
+    """Tells whether a text follows another (Devlin et al. 2019); BERT's and MobileBERT's head.
+
+    Records are pairs, `text` and `text_pair`, with `IsNext` or `NotNext` as `label`. A second text that is too long
+    becomes windows, whose logits are averaged.
+
+    Example:
+        follows = NextSentencePrediction.from_pretrained("bert-base-cased")
+        follows.predict(("Ada opened the door.", "Behind it stood a cat."))  # Label(name='IsNext', score=0.99)
+    """
+
+    auto_class: ClassVar[str] = "TFAutoModelForNextSentencePrediction"
+    settings_class: ClassVar[type[Settings]] = Settings
+    layout = LAYOUT
+
+    # Training
+
+    targets: ClassVar[dict[str, Target]] = {"logits": Target()}  # type: ignore[misc]
+
+    def encode(self, records: Source) -> Iterator[RowChunk]:
+        """Yield labelled rows; each window of a pair has its label."""
+        for encoded, gold in self._labelled(records):
+            columns = encoded.features(self.tokenizer.input_names)
+            yield RowChunk(columns, encoded.splits, {"logits": gold[encoded.row_to_record]})
+
+    def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
+        position = 1
+        for chunk in chunked(checked_examples(records, SINGLE), CHUNK):
+            for number, record in enumerate(chunk, start=position):
+                where = f"{records.name}: record {number}"
+                _check_pair(record, where)
+                if record["label"] not in LABELS.ids:
+                    raise LabelError(f"{where}: {LABELS.unknown(record['label'])}")
+            position += len(chunk)
+            yield self._encoded(chunk), np.array([LABELS.ids[record["label"]] for record in chunk], np.int32)
+
+    def _encoded(self, records: Sequence[Record]) -> Encoded:
+        texts, pairs = ([record[name] for record in records] for name in ("text", "text_pair"))
+        return self.tokenizer.encode(texts, pairs, max_length=self.settings.max_length, stride=self.settings.stride)
+
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy."""
+        recipe.refuse("label_weights")
+        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+
+    # Evaluation
+
+    def evaluate(self, records: Any) -> ClassificationReport:
+        """Compare answers with labels.
+
+        Args:
+            records: a file, a list of records, a table or a dataset, with labels.
+
+        Raises:
+            DataError: if a record can't be used.
+            LabelError: if a label is neither of the two.
+        """
+        found = [(gold, self._logits(encoded, len(gold))) for encoded, gold in self._labelled(self.source(records))]
+        gold, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        loss = float(self.loss(Recipe())["logits"](gold, logits).numpy())
+        return single_label_report(LABELS.names, gold, logits.argmax(1), loss=loss)
+
+    @property
+    def main_metric(self) -> str:
+        """The share of right answers."""
+        return "accuracy"
+
+    def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
+        rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
+        return mean_of_rows(rows, encoded, num_records)
+
+    # Prediction
+
+    def predict(self, inputs: Any) -> Any:
+        """Tell whether texts follow others.
+
+        Args:
+            inputs: a pair of texts, as a tuple or a dict of `text` and `text_pair`; a list of pairs; or an iterable,
+                whose answers then come as a generator.
+
+        Returns:
+            For one pair a `Label`, `IsNext` or `NotNext`; for a list, `Predictions`: a sequence of those.
+
+        Raises:
+            DataError: if an input is no pair.
+        """
+        if isinstance(inputs, (str, tuple, dict)):
+            return next(self._answers([inputs]))
+        return answers_for(inputs, self._answers)
+
+    def _answers(self, inputs: Iterable[Any]) -> Iterator[Label]:
+        position = 1
+        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
+            records = _pairs(chunk, position)
+            position += len(chunk)
+            for scores in label_scores(self._logits(self._encoded(records), len(records)), SINGLE):
+                best = int(scores.argmax())
+                yield Label(LABELS.names[best], float(scores[best]))
+
+    # Serving
+
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """The two texts."""
+        return {name: tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_pair")}
+
+    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return first and second texts."""
+        records = _pairs(inputs, 1)
+        return {name: [record[name] for record in records] for name in self.serving_inputs}
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Put each text after its first letters."""
+        return [(text.strip()[:6], text) for text in texts]
+
+    def serving_outputs(self, *, text: tf.Tensor, text_pair: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
+        """Answer in the graph.
+
+        Args:
+            text: Shape `(batch,)`, string.
+            text_pair: Shape `(batch,)`, string.
+
+        Returns:
+            `label`, string, and `score`, float32, of shape `(batch,)`; `scores`, of `IsNext` and `NotNext`, of shape
+            `(batch, 2)`.
+        """
+        rows = self.tokenizer.graph(
+            text, text_pair, max_length=self.settings.max_length, stride=self.settings.stride, truncation="only_second"
+        )
+        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
+        scores = tf.nn.softmax(tf.math.unsorted_segment_mean(logits, rows["row_to_record"], tf.size(text)))
+        label = tf.gather(tf.constant(LABELS.names), tf.argmax(scores, 1))
+        return {"label": label, "score": tf.reduce_max(scores, 1), "scores": scores}
+
+    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
+        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
+        differences = []
+        for i, answer in enumerate(self.predict(list(inputs))):
+            score = served["scores"][i, LABELS.ids[answer.name]]
+            if abs(score - answer.score) > 1e-5 or served["score"][i] < served["scores"][i].max():
+                differences.append(f"{inputs[i]!r:.80}: served {served['scores'][i].tolist()}, predicted {answer}")
+        return differences
+
+
+def _check_pair(record: Record, where: str) -> None:
+    if record["text_pair"] is None:
+        raise DataError(f"{where}: expected a pair of texts; found one.")
+
+
+def _pairs(inputs: Iterable[Any], start: int) -> list[Record]:
+    """Make records of what `predict` takes."""
+    records = [as_example(given, number) for number, given in enumerate(inputs, start=start)]
+    for number, record in enumerate(records, start=start):
+        _check_pair(record, f"text {number}")
+    return records
