@@ -194,6 +194,11 @@ def test_wrong_input(directory, encoder):
         encoder.predict(["a", 3])
     with pytest.raises(ArgumentError, match=r"^the text has \d+ tokens, and a row \d+ at most\."):
         encoder.features(LONG_TEXT)
+    tokenizer = encoder.tokenizer.hf
+    with pytest.raises(
+        UnsupportedModelError, match=r"^'t5' has an encoder and a decoder, and no one vector for a text"
+    ):
+        TextEncoder.from_config(transformers.T5Config(vocab_size=50), tokenizer)
     with pytest.raises(ArgumentError, match=r"^`pooling` must be one of"):
         TextEncoder.from_pretrained(directory, pooling="sum")
     with pytest.raises(ArgumentError, match=r"^`highest_score` must be more than 0; it is 0\.$"):
@@ -215,6 +220,9 @@ def test_the_command_and_the_example(directory, tmp_path, capsys):
     found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{TEXTS[0]}\n")
     expected = tfnlp.load(tmp_path / "out").predict(TEXTS[0])
     assert json.loads(found.stdout)["embedding"] == pytest.approx(expected.tolist(), abs=1e-6)
+    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), "--format", "table"], input=f"{TEXTS[0]}\n")
+    assert found.exit_code == 0
+    assert TEXTS[0] in found.output
     example = runpy.run_path(str(ROOT / "examples" / "text_encoding.py"))
     example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
     assert "spearman" in capsys.readouterr().out

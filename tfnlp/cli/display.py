@@ -28,6 +28,9 @@ def show_answers(inputs: Iterable[Any], answers: Iterable[Any]) -> None:
     console = _console()
     for given, answer in zip(inputs, answers, strict=True):
         console.print(Text(given if isinstance(given, str) else str(given), style="bold"))
+        if hasattr(answer, "tolist"):  # a vector
+            console.print(Text(str(answer)))
+            continue
         parts = [part.to_dict() for part in ([answer] if hasattr(answer, "score") else answer)]
         if not parts:
             console.print(Text("  nothing found", style="dim"))

@@ -91,6 +91,9 @@ class SequenceClassifier(LabelledTask):
         classifier = SequenceClassifier.from_pretrained("bert-base-cased")
         classifier.fit("train.csv", validation_data="dev.csv", epochs=3)
         classifier.predict("What a film!")  # Label(name='positive', score=0.98)
+
+    Attributes:
+        declared_problem_type: the type that the checkpoint's configuration tells, or None.
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForSequenceClassification"

@@ -17,7 +17,7 @@ from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
 from tfnlp.data.plain_records import check_text
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError, DataError
+from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.layers.pooling import POOLING_MODES, Pooling, PoolingMode
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.tasks.base import Settings, TaskModel
@@ -86,6 +86,14 @@ class TextEncoder(TaskModel):
     layout = LAYOUT
     output_names = (_TOKENS, _TEXT)
     settings: TextEncoderSettings
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if self.config.is_encoder_decoder:
+            raise UnsupportedModelError(
+                f"{self.config.model_type!r} has an encoder and a decoder, and no one vector for a text: take a "
+                "checkpoint that is an encoder (BERT, RoBERTa, MPNet ...)."
+            )
 
     @classmethod
     def settings_beside(cls, name_or_path: str | Path, **location: Any) -> dict[str, Any]:
