@@ -71,6 +71,13 @@ def test_the_saved_model_answers_as_predict_does(directory, tmp_path, multi_labe
     assert alone[0] == pytest.approx([zero_shot.predict(TEXTS[0], ["Paris"])[0].score], abs=1e-5)
 
 
+def test_tokens_that_are_added(directory):
+    zero_shot = ZeroShotClassifier.from_pretrained(directory)
+    assert zero_shot.add_tokens(["Zürich"]) == 1
+    assert len(zero_shot.tokenizer.hf) == zero_shot.nli.head.config.vocab_size
+    assert len(zero_shot.predict("Ada in Zürich", LABELS)) == 3
+
+
 def test_wrong_input(directory, zero_shot, tmp_path):
     for labels in ([], "Paris", ["a", "a"]):
         with pytest.raises(ArgumentError, match="`labels` must be a list of different labels"):

@@ -14,9 +14,11 @@ from tfnlp.data.pipeline import chunked
 from tfnlp.data.text_records import SINGLE
 from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.outputs import Label, Labels
+from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, ranked_labels
 from tfnlp.tasks.network import answers_for
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
+from tfnlp.tokenization.tokenizer import Tokenizer
 
 _PREDICTED_TOGETHER = 512  # pairs of a text and a label
 _SAMPLE_LABELS = ("science", "travel", "food")
@@ -36,8 +38,6 @@ class ZeroShotClassifier:
         nli: the classifier of pairs of a text and a hypothesis.
         hypothesis_template: the hypothesis, `{}` for the label.
         multi_label: whether each label is right or wrong by itself; else their scores add up to 1.
-        tokenizer: the checkpoint's tokenizer.
-        settings: of `nli`.
     """
 
     def __init__(
@@ -62,7 +62,6 @@ class ZeroShotClassifier:
                 "checkpoint that was trained on MNLI or the like."
             )
         self.nli = nli
-        self.tokenizer, self.settings = nli.tokenizer, nli.settings
         self.hypothesis_template = hypothesis_template
         self.multi_label = multi_label
         self._entailment = next(i for i, name in enumerate(names) if name.startswith("entail"))
@@ -156,6 +155,20 @@ class ZeroShotClassifier:
         from tfnlp.export import export_saved_model
 
         export_saved_model(self, directory, samples=samples)
+
+    def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
+        """Add tokens to `nli`; see `TaskModel.add_tokens`."""
+        return self.nli.add_tokens(tokens, special=special)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The checkpoint's tokenizer."""
+        return self.nli.tokenizer
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of `nli`."""
+        return self.nli.settings
 
     @property
     def model(self) -> Any:
