@@ -201,6 +201,7 @@ def test_logits_equal_pytorch_s_from_every_format(tmp_path, name, form):
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # PyTorch's side, 2026-11
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mpnet", "xlm-roberta", "deberta-v2"])
 def test_logits_of_other_architectures_equal_pytorch_s(tmp_path, name):
     pytest.importorskip("torch")

@@ -30,6 +30,13 @@ def test_every_form(record):
     assert {name: found[name] for name in EXPECTED} == EXPECTED
 
 
+def test_tables():
+    datasets = pytest.importorskip("datasets")
+    choices = {"label": ["A", "B"], "text": ["here", "there"]}
+    data = datasets.Dataset.from_list([{"question": "Where?", "choices": choices, "answerKey": "B"}])
+    assert read(data.to_pandas())[0]["label"] == read(data)[0]["label"] == 1
+
+
 def test_names_come_before_texts_and_those_before_numbers():
     choices = {"label": ["1", "2"], "text": ["a", "b"]}
     assert read([{"prompt": "x", "choices": choices, "label": "1"}])[0]["label"] == 0

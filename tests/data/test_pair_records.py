@@ -16,6 +16,7 @@ def test_names_of_fields():
         ("sentence1", "sentence2", "score"), ("text", "text_pair", "label"), ("anchor", "positive", "similarity"),
     ):  # fmt: skip
         assert read([{first: "a", second: "b", score: "0.5"}]) == expected
+    assert read([{"text": "a", "text_pair": "b", "label": 0.2}], scored=False)[0]["label"] == 1.0
     assert read([("a", "b")], scored=False) == [{"text": "a", "text_pair": "b", "label": 1.0}]
 
 
@@ -32,8 +33,8 @@ def test_whether_there_are_scores():
         ({"text": "a", "label": 1}, True, "expected a pair, 'text' and 'text_pair'; found ['label', 'text']."),
         ({"text": "a", "text_pair": "b", "label": "much"}, True, "`label` must be a number, the similarity of the two; found 'much'."),
         ({"text": "a", "text_pair": "b", "label": "nan"}, True, "`label` must be a finite number; found 'nan'."),
-        ({"text": "a", "text_pair": "b"}, True, "`label` is missing, while the first pair has one."),
-        ({"text": "a", "text_pair": "b", "label": 1}, False, "`label` is there, while the first pair has none."),
+        ({"text": "a", "text_pair": "b"}, True, "`label` is missing: the similarity of the two."),
+        ({"anchor": "a", "positive": "b", "negative": "c"}, False, "it has a 'negative', which is not known here: pairs teach by the other pairs of their batch."),
     ],
 )  # fmt: skip
 def test_wrong_records(record, scored, message):

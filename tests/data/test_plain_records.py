@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tfnlp import read_texts
 from tfnlp.data.joining import TokenRows
-from tfnlp.data.plain_records import check_text, checked_texts, text_source
+from tfnlp.data.plain_records import as_text, checked_texts, text_source
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
 
@@ -17,6 +17,7 @@ def test_texts_of_every_kind(tmp_path):
     objects.write_text('{"text": "a"}\n{"sentence": "b c"}\n')
     for data in (lines, str(objects), ["a", "b c"], [{"text": "a"}, {"text": "b c"}], read_texts(lines)):
         assert list(checked_texts(text_source(data))) == ["a", "b c"]
+    assert list(checked_texts(text_source(np.array(["a", "b c"])))) == ["a", "b c"]
 
 
 def test_wrong_texts(tmp_path):
@@ -25,7 +26,8 @@ def test_wrong_texts(tmp_path):
     with pytest.raises(DataError, match=r"^the records: record 1: expected 'text'; found \['label'\]\.$"):
         list(checked_texts(text_source([{"label": 1}])))
     with pytest.raises(DataError, match=r"^text 3: `text` must be a string; found 3\.$"):
-        check_text(3, 3)
+        as_text(3, 3)
+    assert as_text({"text": "a"}, 1) == "a"
     with pytest.raises(DataError, match="there is no such file"):
         read_texts(tmp_path / "none.txt")
 

@@ -52,7 +52,8 @@ def test_datasets_and_tables():
     pandas = pytest.importorskip("pandas")
     datasets = pytest.importorskip("datasets")
     answers = {"text": ["London"], "answer_start": [13]}
-    assert read(pandas.DataFrame([question(answers)])) == read(datasets.Dataset.from_list([question(answers)]))
+    data = datasets.Dataset.from_list([question(answers)])
+    assert read(pandas.DataFrame([question(answers)])) == read(data) == read(data.to_pandas())
 
 
 def test_files(tmp_path):

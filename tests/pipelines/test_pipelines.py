@@ -66,6 +66,16 @@ def test_ner(pair, name, strategy):
     assert same(ours(TEXTS[0], aggregation_strategy=strategy), theirs(TEXTS[0], aggregation_strategy=strategy))
 
 
+def test_ner_with_a_stride_of_its_own(pair):
+    ours, _ = pair("ner", "TokenClassification", **labels(ENTITIES))
+    settings, answers = ours.task.settings, ours(TEXTS)
+    assert same(ours(TEXTS, stride=2), answers)
+    with pytest.raises(ArgumentError, match="`stride`"):
+        ours(TEXTS, stride=100)
+    assert ours.task.settings == settings
+    assert same(ours(TEXTS), answers)
+
+
 def test_ner_ignores_labels(pair):
     ours, theirs = pair("ner", "TokenClassification", **labels(ENTITIES))
     ignored = ["O", "B-PER"]
@@ -154,6 +164,7 @@ def test_wrong_calls(pair):
         (lambda: tfnlp.pipeline("ner", "x", device=0), r"^`device` is TensorFlow's to choose"),
         (lambda: tfnlp.pipeline("ner", "x", tokenizer="y"), r"^the tokenizer is that of the checkpoint"),
         (lambda: tfnlp.pipeline("fill-mask", ours.task), r"^'fill-mask' needs a MaskedLM; this is a TokenClassifier\.$"),
+        (lambda: pair("question-answering", "QuestionAnswering", **UNNAMED)[0](question="a", context="b", max_seq_len=99), r"^`max_seq_len` must be at most 64, the network's limit; it is 99\.$"),
         (lambda: ours(TEXTS, agregation_strategy="simple"), r"Did you mean 'aggregation_strategy'\?$"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=message):

@@ -30,7 +30,9 @@ def lm(directory):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta"])
+@pytest.mark.parametrize(
+    "name", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("roberta", "xlm-roberta"))]
+)
 def test_answers_equal_transformers_pipeline(name, tmp_path):
     pytest.importorskip("torch")
     directory = write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED)
@@ -50,10 +52,9 @@ def test_answers_equal_transformers_pipeline(name, tmp_path):
     "name",
     [
         "bert",
-        "mpnet",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
+            for name in ("mpnet", "distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
         ),
     ],
 )
@@ -100,6 +101,23 @@ def test_candidates(lm):
     assert str(caught.value) == "the candidate 'cats' is 2 tokens, ['cat', '##s']: it must be one."
     with pytest.raises(ArgumentError, match=r"^`candidates` must be a list of words, at least one; it is 'cat'\.$"):
         lm.predict(MASKED[0], candidates="cat")
+
+
+def test_a_table_longer_than_the_vocabulary(tmp_path):
+    directory = write_checkpoint("bert", tmp_path / "bert", head="MaskedLM", vocab_size=128, **UNNAMED)
+    lm = MaskedLM.from_pretrained(directory, max_length=24, stride=6, top_k=110)
+    fills = lm.predict(MASKED[0], top_k=200)
+    assert len(fills) == len(lm.tokenizer.hf) < 128
+    assert sum(fill.score for fill in fills) == pytest.approx(1.0, abs=1e-5)
+    lm.export(tmp_path / "1", samples=MASKED)
+    assert lm.evaluate([LONG_TEXT]).num_tokens > 0
+
+
+def test_special_tokens_are_never_hidden(directory):
+    lm = MaskedLM.from_pretrained(directory)
+    assert lm.add_tokens((token for token in ["[ENT]"]), special=True) == 1
+    ((_, units),) = [(c.columns, c.targets["logits"]) for c in lm.rows(["ada [ENT] lives"])]
+    assert units.tolist() == [-100, 0, -100, 2, -100]
 
 
 def test_several_masks_and_long_texts(lm, tmp_path):
@@ -159,6 +177,7 @@ def test_wrong_input(directory, lm, tmp_path):
         MaskedLM.from_pretrained(write_checkpoint("gpt2", tmp_path / "gpt2", head="CausalLM"))
 
 
+@pytest.mark.slow  # as that of QuestionAnswerer
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "texts.txt"
     file.write_text("\n".join([*TEXTS, LONG_TEXT]) + "\n")
@@ -172,6 +191,10 @@ def test_the_command_and_the_example(directory, tmp_path, capsys):
     assert found.exit_code == 0, found.output
     assert "perplexity" in found.output
     found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{MASKED[0]}\n")
+    objects = tmp_path / "masked.jsonl"
+    objects.write_text(json.dumps({"text": MASKED[0]}) + "\n")
+    again = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(objects)])
+    assert json.loads(again.stdout) == json.loads(found.stdout)
     assert json.loads(found.stdout)["fills"] == tfnlp.load(tmp_path / "out").predict(MASKED[0]).to_dict()["fills"]
     example = runpy.run_path(str(ROOT / "examples" / "masked_lm.py"))
     example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))

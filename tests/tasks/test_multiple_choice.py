@@ -34,10 +34,9 @@ def task(directory):
     "name",
     [
         "bert",
-        "xlm-roberta",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("distilbert", "roberta", "albert", "electra", "mpnet", "deberta-v2")
+            for name in ("xlm-roberta", "distilbert", "roberta", "albert", "electra", "mpnet", "deberta-v2")
         ),
     ],
 )
@@ -104,6 +103,7 @@ def test_wrong_input(task):
         task.fit(PROMPTS, label_smoothing=0.1, verbose=0)
 
 
+@pytest.mark.slow  # as that of QuestionAnswerer
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "prompts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in PROMPTS))

@@ -59,6 +59,7 @@ def test_wrong_input(directory, tmp_path):
         NextSentencePrediction.from_pretrained(roberta)
 
 
+@pytest.mark.slow  # as that of QuestionAnswerer
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in FOLLOWING))

@@ -104,10 +104,9 @@ def test_answers_equal_transformers_pipeline_in_one_window(name, align, tmp_path
     "name",
     [
         "bert",
-        "mpnet",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
+            for name in ("mpnet", "distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
         ),
     ],
 )
@@ -164,6 +163,7 @@ def test_each_token_is_judged_once_where_most_is_around_it(sizes, length, stride
             assert here == max(others)
 
 
+@pytest.mark.slow  # the conformance tests serve long contexts too
 def test_long_contexts_are_served(random, tmp_path):
     _, task = random
     task.export(tmp_path / "1", samples=[LONG, *ASKED, {"question": "x", "context": " \u3000a  b "}])
@@ -175,6 +175,9 @@ def test_a_context_that_the_tokenizer_drops(random):
 
 def test_wrong_input(random):
     _, task = random
+    assert task.predict(tuple(ASKED)) == task.predict(ASKED)
+    with pytest.raises(DataError, match=r"^the records: the tokenizer drops the whole answer of each question\.$"):
+        task.fit([{"question": "x", "context": "a \x01 b", "answers": ["\x01"]}], verbose=0)
     with pytest.raises(DataError, match=r"^question 2: `context` is empty\.$"):
         task.predict([ASKED[0], ("who", "")])
     with pytest.raises(ArgumentError, match=r"^one text of a pair leaves no room"):

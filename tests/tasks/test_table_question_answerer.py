@@ -95,6 +95,7 @@ def test_evaluate_and_save(answerer, tmp_path):
     assert answerer.evaluate([right[0], right[1] | {"answers": ["nothing"]}]).accuracy == 0.5
     answerer.save(tmp_path / "saved")
     assert TableQuestionAnswerer.from_pretrained(tmp_path / "saved").predict(records) == answerer.predict(records)
+    assert tfnlp.load(tmp_path / "saved").predict(records) == answerer.predict(records)
     assert repr(answerer).startswith("TableQuestionAnswerer(tapas, ")
 
 
@@ -118,6 +119,11 @@ def test_what_can_t_be_done(answerer, tmp_path):
     for given, message in (
         ({"table": {}, "query": "x"}, r"^question 1: `table` is empty\.$"),
         ({"table": TABLE, "query": " "}, r"^question 1: `query` is empty\.$"),
+        ({"table": "x.csv", "query": "x"}, r"^question 1: `table` must be a table or a dict of columns; found 'x.csv'"),
+        (
+            {"table": {str(i): ["1"] for i in range(300)}, "query": "x"},
+            r"^TAPAS can't read the table of 'x': Too many columns",
+        ),
         ({"table": TABLE}, r"^question 1: expected a dict with 'table' and 'query'; found"),
     ):
         with pytest.raises(DataError, match=message):

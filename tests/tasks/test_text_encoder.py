@@ -50,10 +50,9 @@ def pytorch_vectors(directory, texts):
     "name",
     [
         "bert",
-        "roberta",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("distilbert", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2")
+            for name in ("roberta", "distilbert", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2")
         ),
     ],
 )
@@ -92,7 +91,7 @@ def test_similarity(encoder):
     np.testing.assert_allclose(encoder.similarity(TEXTS[:1], TEXTS[2:]), found[:1, 2:], atol=1e-5)
 
 
-@pytest.mark.parametrize("windows", ["mean", "first"])
+@pytest.mark.parametrize("windows", [pytest.param("mean", marks=pytest.mark.slow), "first"])
 def test_long_texts(directory, encoder, windows, tmp_path):
     task = TextEncoder.from_pretrained(directory, max_length=24, stride=6, windows=windows, normalize=True)
     rows = encoder.tokenizer.encode([LONG_TEXT], max_length=24, stride=6)
@@ -116,6 +115,9 @@ def test_pairs_that_belong_together(tmp_path):
     assert report.accuracy == 1.0 > before.accuracy
     encoder.save(tmp_path / "saved")
     assert tfnlp.load(tmp_path / "saved").settings == encoder.settings
+    history = encoder.fit(PAIRS, validation_data=PAIRS, epochs=1, verbose=0)  # scores are passed over in training
+    assert "val_spearman" in history.history
+    assert encoder.metric_of(encoder.source(PAIRS)) == "spearman" != encoder.main_metric
 
 
 @pytest.mark.torch
@@ -152,6 +154,13 @@ def test_files_of_sentence_transformers(directory, encoder, tmp_path):
     again = TextEncoder.from_pretrained(tmp_path / "saved")
     assert (again.settings.pooling, again.settings.normalize, again.settings.max_length) == ("max", True, 40)
     assert (tfnlp.load(tmp_path / "saved").predict(TEXTS) == task.predict(TEXTS)).all()
+    length = tmp_path / "saved" / "sentence_bert_config.json"
+    length.write_text(json.dumps({"max_seq_length": 512}))
+    assert TextEncoder.from_pretrained(tmp_path / "saved").settings.max_length == 64  # the network's limit
+    length.write_text(json.dumps({"max_seq_length": 40, "do_lower_case": True}))
+    with pytest.raises(UnsupportedModelError, match="it changes texts before tokenizing"):
+        TextEncoder.from_pretrained(tmp_path / "saved")
+    length.unlink()
     pooling = tmp_path / "saved" / "1_Pooling" / "config.json"
     pooling.write_text(json.dumps({"pooling_mode_lasttoken": True}))
     with pytest.raises(UnsupportedModelError, match=r"its pooling is \['pooling_mode_lasttoken'\]; only one of"):
@@ -190,6 +199,10 @@ def test_wrong_input(directory, encoder):
         "the records: record 1: the score 4 is more than 1. Pass `highest_score=` to `from_pretrained`: the score of "
         "pairs that mean the same."
     )
+    with pytest.raises(DataError, match=r"^the records: record 1: the score 4 is more than 1\."):
+        encoder.evaluate([{"text": "a", "text_pair": "b", "score": 4}])
+    with pytest.raises(ArgumentError, match=r"^`similarity` compares lists of texts"):
+        encoder.similarity("a", "b")
     with pytest.raises(DataError, match=r"^text 2: `text` must be a string; found 3\.$"):
         encoder.predict(["a", 3])
     with pytest.raises(ArgumentError, match=r"^the text has \d+ tokens, and a row \d+ at most\."):
@@ -205,6 +218,7 @@ def test_wrong_input(directory, encoder):
         TextEncoder.from_pretrained(directory, highest_score=0)
 
 
+@pytest.mark.slow  # as that of QuestionAnswerer
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "pairs.csv"
     file.write_text("text,text_pair,score\n" + "".join(f"{p['text']},{p['text_pair']},{p['score']}\n" for p in PAIRS))
@@ -220,6 +234,10 @@ def test_the_command_and_the_example(directory, tmp_path, capsys):
     found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{TEXTS[0]}\n")
     expected = tfnlp.load(tmp_path / "out").predict(TEXTS[0])
     assert json.loads(found.stdout)["embedding"] == pytest.approx(expected.tolist(), abs=1e-6)
+    objects = tmp_path / "texts.jsonl"
+    objects.write_text(json.dumps({"text": TEXTS[0]}) + "\n")
+    again = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(objects)])
+    assert json.loads(again.stdout) == json.loads(found.stdout)
     found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), "--format", "table"], input=f"{TEXTS[0]}\n")
     assert found.exit_code == 0
     assert TEXTS[0] in found.output

@@ -293,7 +293,7 @@ def test_what_is_saved_answers_alike_to_the_bit(checkpoints, tmp_path, name):
 def test_a_checkpoint_of_hugging_face_is_loaded_as_its_task(checkpoints, tmp_path):
     assert isinstance(tfnlp.load(checkpoints["bert"]), TokenClassifier)
     directory = shutil.copytree(checkpoints["bert"], tmp_path / "x")
-    text = (directory / "config.json").read_text().replace("BertForTokenClassification", "BertModel")
+    text = (directory / "config.json").read_text().replace("BertForTokenClassification", "BertForPreTraining")
     (directory / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"nothing tells which task this checkpoint was trained for\."):
         tfnlp.load(directory)

@@ -10,6 +10,7 @@ from tfnlp.checkpoints.heads import find_file
 from tfnlp.errors import UnsupportedModelError
 
 _MODULES, _POOLING, _LENGTH = "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"
+_PROMPTS = "config_sentence_transformers.json"
 _MODES = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "max": "pooling_mode_max_tokens"}
 _PACKAGE = "sentence_transformers.models"
 
@@ -33,8 +34,7 @@ def read_pooling(name_or_path: str | Path, **location: Any) -> dict[str, Any]:
             f"{name_or_path}: of sentence-transformers' modules only Transformer, Pooling and Normalize are known; "
             f"this checkpoint has {sorted(modules)}."
         )
-    file = find_file(name_or_path, f"{modules['Pooling']['path']}/config.json", **location)
-    pooling = json.loads(Path(file).read_text("utf-8")) if file is not None else {}
+    pooling = _content(name_or_path, f"{modules['Pooling']['path']}/config.json", **location)
     given = [name for name, value in pooling.items() if name.startswith("pooling_mode_") and value is True]
     mode = next((mode for mode, name in _MODES.items() if given == [name]), None)
     if mode is None:
@@ -42,9 +42,19 @@ def read_pooling(name_or_path: str | Path, **location: Any) -> dict[str, Any]:
             f"{name_or_path}: its pooling is {given}; only one of {sorted(_MODES.values())} is known."
         )
     found = {"pooling": mode, "normalize": "Normalize" in modules}
-    file = find_file(name_or_path, _LENGTH, **location)
-    length = json.loads(Path(file).read_text("utf-8")).get("max_seq_length") if file is not None else None
-    return found if length is None else found | {"max_length": length}
+    length, prompts = (_content(name_or_path, file, **location) for file in (_LENGTH, _PROMPTS))
+    if length.get("do_lower_case") or prompts.get("default_prompt_name"):
+        raise UnsupportedModelError(
+            f"{name_or_path}: it changes texts before tokenizing (`do_lower_case`, `default_prompt_name`), which is "
+            "not known here. Change your texts so, and take these settings out of its files."
+        )
+    return found if length.get("max_seq_length") is None else found | {"max_length": length["max_seq_length"]}
+
+
+def _content(name_or_path: str | Path, file: str, **location: Any) -> dict[str, Any]:
+    """Return the content of a JSON file of a checkpoint; nothing where there is none."""
+    path = find_file(name_or_path, file, **location)
+    return {} if path is None else json.loads(Path(path).read_text("utf-8"))
 
 
 def write_pooling(directory: Path, *, hidden_size: int, pooling: str, normalize: bool, max_length: int) -> None:

@@ -72,7 +72,7 @@ def _train(
     task = getattr(tfnlp, job.task).from_pretrained(model, seed=seed, **settings)
     held_out = None if dev is None else read_data(task, dev, **job.reading)
     records = read_data(task, train, **job.reading)
-    callbacks = [] if patience is None else [_early_stopping(patience, task, records)]
+    callbacks = [] if patience is None else [_early_stopping(patience, task, records, held_out)]
     recipe = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "warmup": warmup,
         "weight_decay": weight_decay, "seed": seed, **job.recipe,
@@ -91,14 +91,13 @@ def _train(
         show_report(task.evaluate(held_out), dev.name)
 
 
-def _early_stopping(patience: int, task: Any, records: Any) -> Any:
+def _early_stopping(patience: int, task: Any, records: Any, held_out: Any) -> Any:
     from tfnlp._backend import keras
 
     task.learn(task.source(records))  # it tells what counts
 
-    return keras.callbacks.EarlyStopping(
-        f"val_{task.main_metric}", mode="max", patience=patience, restore_best_weights=True
-    )
+    metric = task.metric_of(task.source(held_out))
+    return keras.callbacks.EarlyStopping(f"val_{metric}", mode="max", patience=patience, restore_best_weights=True)
 
 
 def _task_command(name: str) -> Callable[[Callable[..., Job]], Callable[..., Job]]:
@@ -198,7 +197,9 @@ def question_answering(
     """Answer questions with stretches of a text: SQuAD's and CMRC's files, or JSON lines."""
 
     def after(task: Any, dev: Any) -> bool:
-        if tune_threshold:
+        if tune_threshold and not task.settings.handle_impossible_answer:
+            typer.echo("every question has an answer: there is no threshold to choose")
+        elif tune_threshold:
             task.tune_threshold(dev)
         return tune_threshold
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.sources import Layout, Source, checked, plain, text_problem
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"ctx": "prompt", "context": "prompt", "endings": "choices", "answerKey": "label", "answer": "label"}
@@ -86,7 +86,7 @@ def as_choices(given: Any, number: int) -> Record:
         raise DataError(
             f"prompt {number}: expected a dict with 'prompt' and 'choices', or a pair of them; found {given!r:.80}."
         )
-    record: Record = {_SYNONYMS.get(name, name): value for name, value in given.items()}
+    record: Record = {_SYNONYMS.get(name, name): plain(value) for name, value in given.items()}
     problem = _parts_problem(record)
     if problem is not None:
         raise DataError(f"prompt {number}: {problem}")

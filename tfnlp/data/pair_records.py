@@ -28,20 +28,26 @@ def has_scores(source: Source) -> bool:
 
 
 def checked_pairs(source: Source, *, scored: bool) -> Iterator[Record]:
-    """Yield the records of a source, made uniform: `text`, `text_pair`, and `label`, a float, 1 where none is wanted.
+    """Yield the records of a source, made uniform: `text`, `text_pair`, and `label`, a float.
+
+    Args:
+        source: the records.
+        scored: whether pairs must have scores; else any that they have are passed over, and `label` is 1.
 
     Raises:
         DataError: naming the first records that are wrong, and why, or if there are none.
     """
 
     def problem(record: Record) -> str | None:
+        if "negative" in record:
+            return "it has a 'negative', which is not known here: pairs teach by the other pairs of their batch."
         for name in ("text", "text_pair"):
             if name not in record:
                 return f"expected a pair, 'text' and 'text_pair'; found {sorted(map(str, record))}."
             found = text_problem(record[name], name)
             if found is not None:
                 return found
-        return _score_problem(record, scored=scored)
+        return _score_problem(record) if scored else None
 
     def uniform(record: Record) -> Record:
         score = float(record["label"]) if scored else 1.0
@@ -55,12 +61,10 @@ def _score(record: Record) -> object:
     return None if isinstance(label, float) and math.isnan(label) else label
 
 
-def _score_problem(record: Record, *, scored: bool) -> str | None:
+def _score_problem(record: Record) -> str | None:
     score = _score(record)
-    if (score is None) == scored:
-        return f"`label` is {'missing' if scored else 'there'}, while the first pair has {'one' if scored else 'none'}."
-    if not scored:
-        return None
+    if score is None:
+        return "`label` is missing: the similarity of the two."
     try:
         value = float(str(score))
     except ValueError:

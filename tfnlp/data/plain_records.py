@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ LAYOUT = Layout(
 
 
 def text_source(data: Any) -> Source:
-    """Make a source of whatever holds texts: a path, a list of strings or dicts, a table, a dataset."""
+    """Make a source of whatever holds texts: a path, a list or column of strings, dicts, a table, a dataset."""
+    if hasattr(data, "tolist"):
+        data = data.tolist()
     if isinstance(data, (list, tuple)):
         data = [{"text": item} if isinstance(item, str) else item for item in data]
     return as_source(data, LAYOUT)
@@ -55,8 +57,13 @@ def checked_texts(source: Source) -> Iterator[str]:
     return (record["text"] for record in checked(source, problem, lambda record: record))
 
 
-def check_text(text: Any, number: int) -> str:
-    """Return a text that `predict` was given, or raise `DataError`; `number` says which it is."""
+def as_text(given: Any, number: int) -> str:
+    """Return the text of what `predict` takes: a text, or a dict of `text`.
+
+    Raises:
+        DataError: if it is neither; `number` says which it is.
+    """
+    text: Any = given.get("text") if isinstance(given, Mapping) else given
     problem = text_problem(text, "text", may_be_empty=True)
     if problem is not None:
         raise DataError(f"text {number}: {problem}")

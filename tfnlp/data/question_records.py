@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.sources import Layout, Source, checked, plain, text_problem
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
@@ -114,7 +114,7 @@ def as_question(given: Any, number: int) -> Record:
         raise DataError(
             f"question {number}: expected a dict with 'question' and 'context', or a pair of them; found {given!r:.80}."
         )
-    record: Record = {_SYNONYMS.get(name, name): value for name, value in given.items()}
+    record: Record = {_SYNONYMS.get(name, name): plain(value) for name, value in given.items()}
     problem = _text_problem(record)
     if problem is not None:
         raise DataError(f"question {number}: {problem}")

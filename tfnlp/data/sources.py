@@ -91,11 +91,18 @@ def _renamed(records: Iterable[Any], layout: Layout) -> Iterator[Record]:
             if names.count(name) > 1:
                 both = [key for key in record if layout.synonyms.get(key, key) == name]
                 raise DataError(f"a record has {both}, which all mean {name!r}: keep one of them.")
-        yield {name: _plain(value) for name, value in zip(names, record.values(), strict=True)}
+        yield {name: plain(value) for name, value in zip(names, record.values(), strict=True)}
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+def plain(value: Any) -> Any:
+    """Return arrays, also in dicts and lists, as lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list) and value and not isinstance(value[0], (str, int, float)):
+        return [plain(item) for item in value]
+    return value
 
 
 def _from_datasets(data: Any, layout: Layout) -> Iterator[Record]:
@@ -128,7 +135,7 @@ def _from_tf_data(data: Any, layout: Layout) -> Iterator[Record]:
 
 
 def _decoded(value: Any) -> Any:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, list):
         return [_decoded(item) for item in value]
     return value.decode("utf-8") if isinstance(value, bytes) else value

@@ -16,7 +16,7 @@ from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Entity
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.tasks.label_scores import label_scores
-from tfnlp.tasks.token_classifier import FoundEntities
+from tfnlp.tasks.token_classifier import FoundEntities, TokenClassifier
 from tfnlp.tasks.zero_shot_classifier import ZeroShotClassifier
 
 _TOGETHER = 2048  # texts sorted by length together
@@ -37,19 +37,27 @@ class TokenClassificationPipeline(Pipeline):
         """Return for each text its tokens with labels, or its entities."""
         if "O" not in ignore_labels:
             raise ArgumentError(f"`ignore_labels` must hold 'O', for words outside of entities; it is {ignore_labels}.")
-        if stride is not None:
-            self.task.settings = replace(self.task.settings, stride=stride)
-        aggregation = str(aggregation_strategy).lower().removeprefix("aggregationstrategy.")
+        task = self.task if stride is None else _with_stride(self.task, stride)
+        aggregation: Any = str(aggregation_strategy).lower().removeprefix("aggregationstrategy.")
         answers: list[list[dict[str, Any]]] = []
         for chunk in chunked(inputs, _TOGETHER):
             check_texts(chunk, len(answers))
-            found = self.task.entities_of_tokens(chunk, aggregation)
+            found = task.entities_of_tokens(chunk, aggregation)
             words = _Words(self.tokenizer, found)
             for i, (text, entities) in enumerate(zip(chunk, found.entities, strict=True)):
                 pairs = zip(entities, found.tokens[i].tolist(), strict=True)
                 kept = [(entity, *tokens) for entity, tokens in pairs if entity.label not in ignore_labels]
                 answers.append([_answer(words, aggregation, text, *place) for place in kept])
         return answers
+
+
+def _with_stride(task: TokenClassifier, stride: int) -> TokenClassifier:
+    """Return the same task, but for the stride."""
+    task.tokenizer.check_window(task.settings.max_length, stride)
+    _ = task.forward  # built once, for both
+    other = copy.copy(task)
+    other.settings = replace(task.settings, stride=stride)
+    return other
 
 
 def _answer(words: _Words, aggregation: str, text: str, entity: Entity, first: int, last: int) -> dict[str, Any]:

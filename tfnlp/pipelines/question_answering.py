@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.heads import position_limit
 from tfnlp.data.question_records import as_question
 from tfnlp.data.readers import Record
 from tfnlp.errors import ArgumentError
@@ -51,6 +52,9 @@ class QuestionAnsweringPipeline(Pipeline):
             raise ArgumentError(f"`top_k` and `max_answer_len` must be at least 1: {top_k}, {max_answer_len}.")
         length = min(self.task.settings.max_length, _LONGEST_ROW) if max_seq_len is None else max_seq_len
         stride = min(length // 2, 128) if doc_stride is None else doc_stride
+        limit = position_limit(self.task.config, self.task.tokenizer.max_length)
+        if length > limit:
+            raise ArgumentError(f"`max_seq_len` must be at most {limit}, the network's limit; it is {length}.")
         count = 2 * top_k + 10 if align_to_words else top_k
         answers: list[Any] = []
         for number, given in enumerate(inputs, start=1):

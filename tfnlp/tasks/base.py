@@ -133,6 +133,16 @@ class TaskModel(abc.ABC):
         """The number of a report by which to choose among models; more is better."""
         return "f1"
 
+    def metric_of(self, records: Source) -> str:
+        """Return the number to watch where these records are evaluated."""
+        del records
+        return self.main_metric
+
+    def check_validation(self, records: Source) -> None:
+        """Raise what is wrong with records that will be evaluated: now, and not after an epoch."""
+        for _ in self.encode(records):
+            pass
+
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
         """The inputs of the exported signature."""
@@ -180,6 +190,8 @@ class TaskModel(abc.ABC):
         name, saved = read_settings(file) if file is not None else (None, {})
         if name != cls.__name__:
             saved = cls.settings_beside(name_or_path, **hub)
+            if "max_length" in saved:
+                saved["max_length"] = min(saved["max_length"], position_limit(config, tokenizer.max_length))
         elif options.get("max_length") is not None:
             saved.pop("stride", None)  # it was chosen for the saved length
         task = cls._make(name_or_path, config, tokenizer, {**saved, **options})
@@ -249,10 +261,15 @@ class TaskModel(abc.ABC):
         Raises:
             ArgumentError: if a token is empty.
         """
+        tokens = tokens if isinstance(tokens, str) else list(tokens)
         if isinstance(tokens, str) or not all(isinstance(token, str) and token.strip() for token in tokens):
             raise ArgumentError(f"`tokens` must be a list of texts that are not empty; it is {tokens!r:.80}.")
         before = len(self.tokenizer.hf)
-        self.tokenizer.hf.add_tokens(list(tokens), special_tokens=special)
+        if special:
+            named = {"additional_special_tokens": tokens}
+            self.tokenizer.hf.add_special_tokens(named, replace_additional_special_tokens=False)
+        else:
+            self.tokenizer.hf.add_tokens(tokens)
         self.tokenizer = Tokenizer(self.tokenizer.hf)
         head = self.__dict__.get("head")
         for kind in type(self).__mro__:  # what was made of the old ones
@@ -369,8 +386,7 @@ class TaskModel(abc.ABC):
         create_training_variables(self.model)
         if validation_data is not None:
             validation = self.source(validation_data)
-            for _ in self.encode(validation):  # what is wrong with it shows now, and not after an epoch
-                pass
+            self.check_validation(validation)
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
 

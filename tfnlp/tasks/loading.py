@@ -14,6 +14,7 @@ from tfnlp.tasks.multiple_choice import MultipleChoice
 from tfnlp.tasks.next_sentence_prediction import NextSentencePrediction
 from tfnlp.tasks.question_answerer import QuestionAnswerer
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
+from tfnlp.tasks.table_question_answerer import TableQuestionAnswerer
 from tfnlp.tasks.text_encoder import TextEncoder
 from tfnlp.tasks.token_classifier import TokenClassifier
 
@@ -47,7 +48,10 @@ def load(directory: str | Path, **options: Any) -> Any:
     by_class = {task.__name__: task for task in TASKS.values()}
     if name in by_class:
         return by_class[name].from_pretrained(directory, **options)
-    for architecture in load_config(directory, **location).architectures or ():
+    config = load_config(directory, **location)
+    if config.model_type == "tapas":
+        return TableQuestionAnswerer.from_pretrained(directory, **options)
+    for architecture in config.architectures or ():
         for ending, task in _HEADS.items():
             if architecture.endswith(ending) and not architecture.endswith("LMHeadModel"):
                 return task.from_pretrained(directory, **options)

@@ -13,7 +13,7 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.data.joining import TokenRows
 from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.plain_records import LAYOUT, check_text, checked_texts, text_source
+from tfnlp.data.plain_records import LAYOUT, as_text, checked_texts, text_source
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import IGNORE_ID
@@ -183,12 +183,12 @@ class MaskedLM(TaskModel):
     @cached_property
     def _guessed(self) -> Any:
         """Return, for features and labels, the sum of losses, how many labels were guessed, and how many there are."""
-        forward = self.forward
+        forward, num_tokens = self.forward, self._num_tokens
 
         @tf.function(reduce_retracing=True)
         def guessed(features: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             place = tf.where(tf.not_equal(labels, IGNORE_ID))
-            logits = tf.gather_nd(forward(features)["logits"], place)
+            logits = tf.gather_nd(forward(features)["logits"], place)[:, :num_tokens]
             gold = tf.gather_nd(labels, place)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(gold, logits)
             hits = tf.equal(tf.argmax(logits, 1, tf.int32), gold)
@@ -215,8 +215,8 @@ class MaskedLM(TaskModel):
         """Fill masks.
 
         Args:
-            texts: a text with a mask, as the tokenizer writes it (`[MASK]`, `<mask>`); a list of texts; or an iterable,
-                whose answers then come as a generator.
+            texts: a text with a mask, as the tokenizer writes it (`[MASK]`, `<mask>`), or a dict of `text`; a list of
+                them; or an iterable, whose answers then come as a generator.
             top_k: how many fills to give for each mask, the likeliest first; None: 5, or all candidates.
             candidates: the words to choose among, each a token of the vocabulary.
             candidate_ids: the same by their ids. Shape `(candidates,)`, integers.
@@ -238,23 +238,22 @@ class MaskedLM(TaskModel):
             for fills in self._answers(given, count, allowed, several_masks):
                 yield fills if several_masks else fills[0]
 
-        return next(answers([texts])) if isinstance(texts, str) else answers_for(texts, answers)
+        return next(answers([texts])) if isinstance(texts, (str, dict)) else answers_for(texts, answers)
 
     def _answers(
         self, texts: Iterable[Any], count: int, allowed: np.ndarray | None, several: bool
     ) -> Iterator[list[Fills]]:
         position = 1
         for chunk in chunked(texts, _PREDICTED_TOGETHER):
-            for number, text in enumerate(chunk, start=position):
-                check_text(text, number)
-            masks = self._masks(chunk)
-            self._check_masks(masks, len(chunk), several, position)
-            position += len(chunk)
-            found: list[list[Fills]] = [[] for _ in chunk]
+            texts = [as_text(given, number) for number, given in enumerate(chunk, start=position)]
+            masks = self._masks(texts)
+            self._check_masks(masks, len(texts), several, position)
+            position += len(texts)
+            found: list[list[Fills]] = [[] for _ in texts]
             for record, span, scores in zip(*masks, strict=True):
                 ids = np.arange(len(scores)) if allowed is None else allowed
                 order = ids[np.argsort(-scores[ids], kind="stable")[:count]]
-                found[record].append(Fills(self._fill(int(i), float(scores[i]), chunk[record], span) for i in order))
+                found[record].append(Fills(self._fill(int(i), float(scores[i]), texts[record], span) for i in order))
             yield from found
 
     def _check_masks(self, masks: _Masks, num_texts: int, several: bool, position: int) -> None:
@@ -292,11 +291,11 @@ class MaskedLM(TaskModel):
     @cached_property
     def _probabilities(self) -> Any:
         """Return, for features and places `(row, token)`, the probabilities of all tokens there."""
-        forward = self.forward
+        forward, num_tokens = self.forward, self._num_tokens
 
         @tf.function(reduce_retracing=True)
         def probabilities(features: dict[str, tf.Tensor], places: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places))
+            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places)[:, :num_tokens])
 
         return probabilities
 
@@ -327,7 +326,12 @@ class MaskedLM(TaskModel):
     @cached_property
     def _tokens(self) -> list[str]:
         """All tokens as text."""
-        return self.tokenizer.hf.batch_decode([[i] for i in range(self.config.vocab_size)])
+        return self.tokenizer.hf.batch_decode([[i] for i in range(self._num_tokens)])
+
+    @property
+    def _num_tokens(self) -> int:
+        """How many tokens there are: the network's table is often longer, for speed."""
+        return min(len(self.tokenizer.hf), self.config.vocab_size)
 
     # Serving
 
@@ -368,12 +372,13 @@ class MaskedLM(TaskModel):
     @cached_property
     def _best(self) -> Any:
         """The likeliest tokens at each place, as one graph for batches of every size."""
-        forward, top_k = self.forward, min(self.settings.top_k, self.config.vocab_size)
+        forward, num_tokens = self.forward, self._num_tokens
+        top_k = min(self.settings.top_k, num_tokens)
         signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in self.tokenizer.input_names}
 
         @tf.function(input_signature=[signature])
         def best(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            logits = forward(features)["logits"]
+            logits = forward(features)["logits"][..., :num_tokens]
             values, ids = tf.math.top_k(logits, top_k)
             return {"scores": tf.exp(values - tf.reduce_logsumexp(logits, -1, keepdims=True)), "token_ids": ids}
 

@@ -121,7 +121,7 @@ class MultipleChoice(TaskModel):
         """
         if top_k is not None and top_k < 1:
             raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
-        if isinstance(inputs, (tuple, dict)):
+        if isinstance(inputs, dict) or (isinstance(inputs, tuple) and isinstance(inputs[0], str)):
             return next(self._answers([inputs], top_k))
         return answers_for(inputs, lambda given: self._answers(given, top_k))
 

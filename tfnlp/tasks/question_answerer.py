@@ -14,7 +14,7 @@ from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
 from tfnlp.data.question_records import LAYOUT, as_question, checked_questions, located
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, DataError
 from tfnlp.outputs import Answer, Answers
 from tfnlp.reports import AnswerReport
 from tfnlp.tasks.base import Settings, TaskModel
@@ -91,7 +91,7 @@ class QuestionAnswerer(TaskModel):
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield labelled rows; a window without the whole answer has its first token for start and end."""
-        num_lost = 0
+        num_lost = num_rows = 0
         for chunk in chunked(checked_questions(records), CHUNK):
             encoded = self._encoded(chunk)
             first, last, is_lost = answer_tokens(
@@ -99,10 +99,13 @@ class QuestionAnswerer(TaskModel):
             )
             num_lost += int(is_lost.sum())
             kept = np.flatnonzero(~is_lost[encoded.row_to_record])
+            num_rows += len(kept)
             rows = encoded.taken(kept)
             yield RowChunk(
                 rows.features(self.tokenizer.input_names), rows.splits, {_STARTS: first[kept], _ENDS: last[kept]}
             )
+        if not num_rows:
+            raise DataError(f"{records.name}: the tokenizer drops the whole answer of each question.")
         if num_lost:
             logger.warning("%s: the tokenizer drops the whole answer of %d questions; left out", records.name, num_lost)
 
@@ -202,7 +205,7 @@ class QuestionAnswerer(TaskModel):
         """
         if top_k is not None and top_k < 1:
             raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
-        if isinstance(inputs, (tuple, dict)):
+        if isinstance(inputs, dict) or (isinstance(inputs, tuple) and isinstance(inputs[0], str)):
             return next(self._answers([inputs], top_k))
         return answers_for(inputs, lambda given: self._answers(given, top_k))
 

@@ -215,16 +215,25 @@ def _log_probabilities(logits: tf.Tensor, nulls: tf.Tensor, contexts: tf.Tensor)
 def _ranked(
     contexts: tf.Tensor, log_starts: tf.Tensor, log_ends: tf.Tensor, max_length: int, count: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the best spans of each context: their first and last tokens and the logs of their scores."""
+    """Return the best spans of each context: their first and last tokens and the logs of their scores.
+
+    A span among the best begins at one of as many starts whose own best spans are the best: only those are sorted.
+    """
     size = tf.size(contexts)
-    first = tf.range(size)[:, None]
-    last = first + tf.range(max_length)  # (tokens, max_length)
-    inside = tf.minimum(last, tf.maximum(size - 1, 0))
-    is_span = (last < size) & tf.equal(tf.gather(contexts, inside), contexts[:, None])
-    scores = log_starts[:, None] + tf.gather(log_ends, inside)
+    padded = tf.pad(log_ends, [[0, max_length]], constant_values=log_ends.dtype.min)
+    followed_by = tf.pad(contexts, [[0, max_length]], constant_values=-1)
+    best_end = log_ends
+    for step in range(1, max_length):
+        is_inside = tf.equal(followed_by[step : step + size], contexts)
+        best_end = tf.maximum(best_end, tf.where(is_inside, padded[step : step + size], log_ends.dtype.min))
+    start = _first_of_each(log_starts + best_end, contexts, count)
+    first = start[:, None]
+    last = first + tf.range(max_length)  # (starts, max_length)
+    is_span = tf.equal(tf.gather(followed_by, last), tf.gather(contexts, first))
+    scores = tf.gather(log_starts, first) + tf.gather(padded, last)
     place = tf.where(is_span)  # (spans, 2)
     scores = tf.gather_nd(scores, place)
-    first = tf.cast(place[:, 0], tf.int32)
+    first = tf.gather(start, tf.cast(place[:, 0], tf.int32))
     last = first + tf.cast(place[:, 1], tf.int32)
     order = _first_of_each(scores, tf.gather(contexts, first), count)
     return tf.gather(first, order), tf.gather(last, order), tf.gather(scores, order)

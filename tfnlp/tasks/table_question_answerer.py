@@ -97,7 +97,10 @@ class TableQuestionAnswerer:
     def _answer(self, table: Any, query: str) -> TableAnswer:
         with warnings.catch_warnings():  # of pandas 2, which pandas 3 made an error; 2026-11
             warnings.filterwarnings("ignore", "Series.__getitem__ treating keys as positions", FutureWarning)
-            encoded = self.hf(table=table, queries=[query], truncation="drop_rows_to_fit", return_tensors="tf")
+            try:
+                encoded = self.hf(table=table, queries=[query], truncation="drop_rows_to_fit", return_tensors="tf")
+            except ValueError as error:  # too many columns, for example
+                raise DataError(f"TAPAS can't read the table of {query!r:.80}: {error}.") from error
         outputs = self.head({name: tf.cast(values, tf.int32) for name, values in encoded.items()}, training=False)
         logits = [outputs.logits]
         has_aggregation = bool(self.config.aggregation_labels) and outputs.logits_aggregation is not None
@@ -126,7 +129,8 @@ class TableQuestionAnswerer:
             raise DataError(f"record {missing[0]}: `answers` is missing." if missing else "there are no records.")
         found = self.predict(list(records))
         right = [
-            sorted(answer.cells) == sorted(record["answers"]) for answer, record in zip(found, records, strict=True)
+            sorted(answer.cells) == sorted(map(str, record["answers"]))
+            for answer, record in zip(found, records, strict=True)
         ]
         return AccuracyReport(float(np.mean(right)), len(right))
 
@@ -159,7 +163,11 @@ def _table_and_query(given: Any, number: int) -> tuple[Any, str]:
         raise DataError(f"question {number}: expected a dict with 'table' and 'query'; found {given!r:.80}.")
     import pandas
 
-    table = pandas.DataFrame(given["table"]).astype(str).astype(object)  # which is what TAPAS's tokenizer knows
+    try:
+        table = pandas.DataFrame(given["table"]).astype(str).astype(object)  # which is what TAPAS's tokenizer knows
+    except ValueError as error:
+        found = f"`table` must be a table or a dict of columns; found {given['table']!r:.80}."
+        raise DataError(f"question {number}: {found}") from error
     problem = text_problem(given["query"], "query") or ("`table` is empty." if table.empty else None)
     if problem is not None:
         raise DataError(f"question {number}: {problem}")

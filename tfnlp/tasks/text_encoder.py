@@ -14,7 +14,7 @@ from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.sentence_transformers import read_pooling, write_pooling
 from tfnlp.data.pair_records import LAYOUT, checked_pairs, has_scores
 from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.plain_records import check_text
+from tfnlp.data.plain_records import as_text
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
@@ -142,14 +142,15 @@ class TextEncoder(TaskModel):
         if self.settings.objective is None:
             self.settings = replace(self.settings, objective="cosine" if has_scores(records) else "ranking")
 
-    @property
-    def _is_scored(self) -> bool:
-        return self.settings.objective == "cosine"
+    def check_validation(self, records: Source) -> None:
+        """Raise what `evaluate` would; other pairs may be held out than are trained on."""
+        for _ in self._pairs(records, scored=has_scores(records)):
+            pass
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield rows: of each text of a pair, which stay together."""
         self.learn(records)
-        for chunk in chunked(self._pairs(records), CHUNK):
+        for chunk in chunked(self._pairs(records, scored=self.settings.objective == "cosine"), CHUNK):
             encoded = self._encoded([record[name] for record in chunk for name in ("text", "text_pair")])
             text = encoded.row_to_record
             scores = np.array([record["label"] for record in chunk], np.float32)
@@ -160,16 +161,16 @@ class TextEncoder(TaskModel):
                 groups=np.searchsorted(text // 2, np.arange(len(chunk) + 1)),
             )
 
-    def _pairs(self, records: Source) -> Iterator[Record]:
-        """Yield pairs with their scores from -1 to 1."""
-        highest = self.settings.highest_score
-        for number, record in enumerate(checked_pairs(records, scored=self._is_scored), start=1):
-            if abs(record["label"]) > highest and self._is_scored:
+    def _pairs(self, records: Source, *, scored: bool) -> Iterator[Record]:
+        """Yield pairs with their scores from -1 to 1; 1 where none are wanted."""
+        highest = self.settings.highest_score if scored else 1.0
+        for number, record in enumerate(checked_pairs(records, scored=scored), start=1):
+            if abs(record["label"]) > highest:
                 raise DataError(
                     f"{records.name}: record {number}: the score {record['label']:g} is more than {highest:g}. Pass "
                     "`highest_score=` to `from_pretrained`: the score of pairs that mean the same."
                 )
-            yield record | {"label": record["label"] / highest if self._is_scored else 1.0}
+            yield record | {"label": record["label"] / highest}
 
     def _encoded(self, texts: Sequence[str]) -> Encoded:
         encoded = self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
@@ -178,7 +179,7 @@ class TextEncoder(TaskModel):
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the squared error of cosines, or the cross entropy of each text's own pair among those of a batch."""
         recipe.refuse("label_weights", "label_smoothing")
-        return {_TEXT: CosineError() if self._is_scored else RankingLoss()}
+        return {_TEXT: CosineError() if self.settings.objective == "cosine" else RankingLoss()}
 
     # Evaluation
 
@@ -193,10 +194,10 @@ class TextEncoder(TaskModel):
         """
         source = self.source(records)
         scored = has_scores(source)
-        pairs = list(checked_pairs(source, scored=scored))
+        pairs = list(self._pairs(source, scored=scored))
         first, second = (_unit(self._vectors([pair[name] for pair in pairs])) for name in ("text", "text_pair"))
         if scored:
-            scores = np.array([pair["label"] for pair in pairs]) / self.settings.highest_score
+            scores = np.array([pair["label"] for pair in pairs])
             return regression_report(scores, (first * second).sum(1).astype(np.float64))
         nearest = [
             (first[start : start + _COMPARED_TOGETHER] @ second.T).argmax(1)
@@ -209,13 +210,17 @@ class TextEncoder(TaskModel):
         """The correlation of ranks with scores, or the share of pairs that are found."""
         return "accuracy" if self.settings.objective == "ranking" else "spearman"
 
+    def metric_of(self, records: Source) -> str:
+        """Return the number that evaluating these records gives."""
+        return "spearman" if has_scores(records) else "accuracy"
+
     # Prediction
 
     def predict(self, texts: Any) -> Any:
         """Return the vectors of texts.
 
         Args:
-            texts: a text; a list of texts; or an iterable, whose vectors then come as a generator.
+            texts: a text, or a dict of `text`; a list of them; or an iterable, whose vectors come as a generator.
 
         Returns:
             For one text shape `(hidden,)`, for a list `(texts, hidden)`, float32.
@@ -223,7 +228,7 @@ class TextEncoder(TaskModel):
         Raises:
             DataError: if a text is no string.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, (str, dict)):
             return next(self._answers([texts]))
         if isinstance(texts, (list, tuple)):
             return np.stack(list(answers_for(texts, self._answers))) if texts else self._vectors([])
@@ -232,10 +237,9 @@ class TextEncoder(TaskModel):
     def _answers(self, texts: Iterable[Any]) -> Iterator[np.ndarray]:
         position = 1
         for chunk in chunked(texts, _PREDICTED_TOGETHER):
-            for number, text in enumerate(chunk, start=position):
-                check_text(text, number)
+            texts_of = [as_text(given, number) for number, given in enumerate(chunk, start=position)]
             position += len(chunk)
-            yield from self._vectors(chunk)
+            yield from self._vectors(texts_of)
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:
@@ -250,7 +254,12 @@ class TextEncoder(TaskModel):
 
         Returns:
             In [-1, 1]. Shape `(texts, others)`, float32.
+
+        Raises:
+            ArgumentError: if one of them is a text, not a list.
         """
+        if isinstance(texts, str) or isinstance(others, str):
+            raise ArgumentError("`similarity` compares lists of texts: put a single text into a list.")
         first = _unit(self.predict(list(texts)))
         return first @ (first if others is None else _unit(self.predict(list(others)))).T
 
@@ -264,7 +273,7 @@ class TextEncoder(TaskModel):
             DataError: if the text is no string.
             ArgumentError: if it is longer than a row.
         """
-        encoded = self.tokenizer.encode([check_text(text, 1)])
+        encoded = self.tokenizer.encode([as_text(text, 1)])
         if encoded.lengths[0] > self.settings.max_length:
             raise ArgumentError(
                 f"the text has {encoded.lengths[0]} tokens, and a row {self.settings.max_length} at most. Raise "

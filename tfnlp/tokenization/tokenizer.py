@@ -137,9 +137,11 @@ class Tokenizer:
         except tf.errors.InvalidArgumentError as error:
             if pairs is None or "leaves no room" not in str(error):
                 raise
+            fixed = pairs if truncation == "only_first" else texts
+            longest = max(fixed, key=lambda text: len(self.hf(text, add_special_tokens=False)["input_ids"]))
             raise ArgumentError(
-                f"one text of a pair leaves no room for a window of the other: `max_length={max_length}`, "
-                f"`stride={stride}`. Raise the one, lower the other, or let pairs be cut: `truncation='longest_first'`."
+                f"one text of a pair leaves no room for a window of the other: {longest!r:.80}, with "
+                f"`max_length={max_length}` and `stride={stride}`. Raise the one, lower the other, or shorten the text."
             ) from error
         ids = found["input_ids"]
         offsets = found["offsets"].values.numpy()
