@@ -46,8 +46,18 @@ class Items(Sequence[T]):
         return repr(list(self._items))
 
 
+class Part:
+    """A part of an answer: an immutable object with a few attributes."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a plain dict, ready for JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Part):
     """A labelled stretch of a text.
 
     Attributes:
@@ -63,10 +73,6 @@ class Entity:
     end: int
     text: str
     score: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
 
 
 class Entities(Items[Entity]):
@@ -103,7 +109,7 @@ class Entities(Items[Entity]):
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class Label(Part):
     """A label of a text.
 
     Attributes:
@@ -113,10 +119,6 @@ class Label:
 
     name: str
     score: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
 
 
 class Labels(Items[Label]):
@@ -130,7 +132,7 @@ class Labels(Items[Label]):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Part):
     """An answer to a question: a stretch of its context.
 
     Attributes:
@@ -147,10 +149,6 @@ class Answer:
     score: float
     null_score: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
-
 
 class Answers(Items[Answer]):
     """Several answers to one question, the likeliest first. Equals a list of the same answers."""
@@ -163,7 +161,7 @@ class Answers(Items[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Part):
     """One of the choices that a prompt came with.
 
     Attributes:
@@ -175,10 +173,6 @@ class Choice:
     index: int
     text: str
     score: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
 
 
 class Choices(Items[Choice]):
@@ -192,7 +186,7 @@ class Choices(Items[Choice]):
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Part):
     """A token in the place of a mask.
 
     Attributes:
@@ -207,10 +201,6 @@ class Fill:
     score: float
     text: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
-
 
 class Fills(Items[Fill]):
     """Several tokens for one mask, the likeliest first. Equals a list of the same fills."""
@@ -223,7 +213,7 @@ class Fills(Items[Fill]):
 
 
 @dataclass(frozen=True, slots=True)
-class TableAnswer:
+class TableAnswer(Part):
     """An answer to a question about a table.
 
     Attributes:
@@ -237,10 +227,6 @@ class TableAnswer:
     coordinates: tuple[tuple[int, int], ...]
     cells: tuple[str, ...]
     aggregator: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a plain dict, ready for JSON."""
-        return asdict(self)
 
 
 class Predictions(Items[T]):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfnlp
-from tests.tiny import ARCHITECTURES, LABELS, build_config, write_checkpoint
+from tests.tiny import ARCHITECTURES, LABELS, build_config
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import AutoHead, position_limit
 from tfnlp.checkpoints.weights import SafetensorsFile, pytorch_weights, save_safetensors
@@ -197,19 +197,6 @@ def test_logits_equal_pytorch_s_from_every_format(tmp_path, name, form):
     head, report = Tagger.from_pretrained(tmp_path, output_loading_info=True)
     assert report.missing == report.unused == report.mismatched == ()
     np.testing.assert_allclose(logits_of(head), pytorch_logits(model), atol=1e-4, rtol=0)
-
-
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # PyTorch's side, 2026-11
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mpnet", "xlm-roberta", "deberta-v2"])
-def test_logits_of_other_architectures_equal_pytorch_s(tmp_path, name):
-    pytest.importorskip("torch")
-    import transformers
-
-    directory = write_checkpoint(name, tmp_path / name)
-    model = transformers.AutoModelForTokenClassification.from_pretrained(directory)
-    np.testing.assert_allclose(logits_of(Tagger.from_pretrained(directory)), pytorch_logits(model), atol=1e-4, rtol=0)
 
 
 @pytest.mark.torch

@@ -46,31 +46,6 @@ def test_answers_equal_transformers_pipeline(name, tmp_path):
         assert [fill.token for fill in fills] == [found["token_str"].strip() for found in theirs]
 
 
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
-@pytest.mark.parametrize(
-    "name",
-    [
-        "bert",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("mpnet", "distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
-        ),
-    ],
-)
-def test_logits_equal_pytorch(name, tmp_path):
-    torch = pytest.importorskip("torch")
-    directory = write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED)
-    lm = MaskedLM.from_pretrained(directory)
-    model = transformers.AutoModelForMaskedLM.from_pretrained(directory).eval()
-    encoded = lm.tokenizer.hf(TEXTS, padding=True, return_tensors="pt")
-    features = {key: encoded[key] for key in lm.tokenizer.input_names}
-    with torch.no_grad():
-        theirs = model(**features).logits.numpy()
-    ours = lm.forward({key: value.numpy().astype(np.int32) for key, value in features.items()})["logits"]
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-
 def test_fills_stand_in_their_text(lm):
     for text, fills in zip(MASKED, lm.predict(MASKED), strict=True):
         assert len(fills) == 5

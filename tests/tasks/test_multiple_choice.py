@@ -2,9 +2,7 @@ import json
 import runpy
 from pathlib import Path
 
-import numpy as np
 import pytest
-import transformers
 from typer.testing import CliRunner
 
 import tfnlp
@@ -26,34 +24,6 @@ def directory(tmp_path_factory):
 @pytest.fixture(scope="module")
 def task(directory):
     return MultipleChoice.from_pretrained(directory, max_length=24, stride=6)
-
-
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
-@pytest.mark.parametrize(
-    "name",
-    [
-        "bert",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("xlm-roberta", "distilbert", "roberta", "albert", "electra", "mpnet", "deberta-v2")
-        ),
-    ],
-)
-def test_logits_equal_pytorch(name, tmp_path):
-    torch = pytest.importorskip("torch")
-    directory = write_checkpoint(name, tmp_path / name, head="MultipleChoice", **UNNAMED)
-    task = MultipleChoice.from_pretrained(directory)
-    model = transformers.AutoModelForMultipleChoice.from_pretrained(directory).eval()
-    for text in TEXTS:
-        encoded = task.tokenizer.hf([text] * 3, CHOICES, padding=True, return_tensors="pt")
-        features = {key: encoded[key] for key in task.tokenizer.input_names}
-        with torch.no_grad():
-            logits = model(**{key: value[None] for key, value in features.items()}).logits
-        ours = task.forward({key: value.numpy().astype(np.int32) for key, value in features.items()})["logits"]
-        np.testing.assert_allclose(ours[:, 0], logits[0].numpy(), atol=1e-4)
-        answers = {choice.text: choice.score for choice in task.predict((text, CHOICES), top_k=9)}
-        assert [answers[choice] for choice in CHOICES] == pytest.approx(logits.softmax(-1)[0].tolist(), abs=1e-4)
 
 
 def test_the_loss_equals_pytorch_s(task):

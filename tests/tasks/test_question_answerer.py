@@ -98,32 +98,6 @@ def test_answers_equal_transformers_pipeline_in_one_window(name, align, tmp_path
         assert [(answer.start, answer.end) for answer in ours] == [(a["start"], a["end"]) for a in theirs]
 
 
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
-@pytest.mark.parametrize(
-    "name",
-    [
-        "bert",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("mpnet", "distilbert", "roberta", "albert", "electra", "xlm-roberta", "deberta-v2")
-        ),
-    ],
-)
-def test_logits_equal_pytorch(name, tmp_path):
-    torch = pytest.importorskip("torch")
-    directory = write_checkpoint(name, tmp_path / name, head="QuestionAnswering", **UNNAMED)
-    task = QuestionAnswerer.from_pretrained(directory)
-    model = transformers.AutoModelForQuestionAnswering.from_pretrained(directory).eval()
-    encoded = task.tokenizer.hf(TEXTS[:2], TEXTS[1:3], padding=True, return_tensors="np")
-    features = {key: encoded[key] for key in task.tokenizer.input_names}
-    with torch.no_grad():
-        theirs = model(**{key: torch.tensor(value) for key, value in features.items()})
-    ours = task.forward({key: value.astype(np.int32) for key, value in features.items()})
-    for output in ("start_logits", "end_logits"):
-        np.testing.assert_allclose(ours[output], theirs[output].numpy(), atol=1e-4)
-
-
 def test_windows(random):
     _, task = random
     records = [{**LONG, "answers": [{"text": "house", "answer_start": LONG_TEXT.rindex("house")}]}]

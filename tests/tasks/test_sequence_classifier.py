@@ -160,31 +160,6 @@ def test_answers_equal_transformers_pipeline(random, function):
         assert [label.score for label in ours] == pytest.approx([label["score"] for label in theirs], abs=1e-5)
 
 
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
-@pytest.mark.parametrize(
-    "name",
-    [
-        "bert",
-        "roberta",
-        "mpnet",
-        "deberta-v2",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("distilbert", "albert", "electra", "xlm-roberta")),
-    ],
-)
-def test_logits_equal_pytorch(name, tmp_path):
-    torch = pytest.importorskip("torch")
-    directory = checkpoint(tmp_path / name, ["a", "b", "c"], name)
-    task = SequenceClassifier.from_pretrained(directory, pairs=True)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(directory).eval()
-    encoded = task.tokenizer.hf(TEXTS[:2], TEXTS[1:3], padding=True, return_tensors="np")
-    features = {key: encoded[key] for key in task.tokenizer.input_names}
-    with torch.no_grad():
-        theirs = model(**{key: torch.tensor(value) for key, value in features.items()}).logits.numpy()
-    ours = task.forward({key: value.astype(np.int32) for key, value in features.items()})["logits"].numpy()
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-
 def test_label_weights_and_what_they_are_not_for(tmp_path, several):
     task = build(tmp_path)
     task.fit(EXAMPLES, epochs=1, label_weights={"place": 2.0}, verbose=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, checked, plain, text_problem
+from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"ctx": "prompt", "context": "prompt", "endings": "choices", "answerKey": "label", "answer": "label"}
@@ -80,13 +80,7 @@ def as_choices(given: Any, number: int) -> Record:
     Raises:
         DataError: if it is none of these; `number` says which it is.
     """
-    if isinstance(given, tuple) and len(given) == 2:
-        given = {"prompt": given[0], "choices": given[1]}
-    if not isinstance(given, Mapping):
-        raise DataError(
-            f"prompt {number}: expected a dict with 'prompt' and 'choices', or a pair of them; found {given!r:.80}."
-        )
-    record: Record = {_SYNONYMS.get(name, name): plain(value) for name, value in given.items()}
+    record = as_record(given, LAYOUT, ("prompt", "choices"), f"prompt {number}")
     problem = _parts_problem(record)
     if problem is not None:
         raise DataError(f"prompt {number}: {problem}")

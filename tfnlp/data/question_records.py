@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, checked, plain, text_problem
+from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
@@ -108,13 +108,7 @@ def as_question(given: Any, number: int) -> Record:
     Raises:
         DataError: if it is none of these; `number` says which it is.
     """
-    if isinstance(given, tuple) and len(given) == 2:
-        given = {"question": given[0], "context": given[1]}
-    if not isinstance(given, Mapping):
-        raise DataError(
-            f"question {number}: expected a dict with 'question' and 'context', or a pair of them; found {given!r:.80}."
-        )
-    record: Record = {_SYNONYMS.get(name, name): plain(value) for name, value in given.items()}
+    record = as_record(given, LAYOUT, ("question", "context"), f"question {number}")
     problem = _text_problem(record)
     if problem is not None:
         raise DataError(f"question {number}: {problem}")

@@ -170,6 +170,27 @@ def checked(
         raise DataError(f"{source.name}: there are no records.")
 
 
+def as_record(given: Any, layout: Layout, names: tuple[str, str], where: str) -> Record:
+    """Make a record of what `predict` takes: a dict of two fields, or a tuple of the two.
+
+    Args:
+        given: one of these.
+        layout: that tells other names of the fields.
+        names: of the two.
+        where: what to call it in messages.
+
+    Raises:
+        DataError: if it is neither.
+    """
+    if isinstance(given, tuple) and len(given) == 2:
+        given = dict(zip(names, given, strict=True))
+    if not isinstance(given, Mapping):
+        raise DataError(
+            f"{where}: expected a dict with {names[0]!r} and {names[1]!r}, or a pair of them; found {given!r:.80}."
+        )
+    return {layout.synonyms.get(name, name): plain(value) for name, value in given.items()}
+
+
 def text_problem(text: Any, name: str, *, may_be_empty: bool = False) -> str | None:
     """Return what is wrong with a text, or None."""
     if not isinstance(text, str):
