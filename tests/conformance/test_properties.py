@@ -12,8 +12,17 @@ from tfnlp.export import ask
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.loading import TASKS
 
+# The quick tests try these tasks by their own files alone.
+SLOW = (tfnlp.MultipleChoice, tfnlp.NextSentencePrediction)
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.task.__name__)
+
+def params():
+    for case in CASES:
+        marks = pytest.mark.slow if case.task in SLOW else ()
+        yield pytest.param(case, marks=marks, id=case.task.__name__)
+
+
+@pytest.fixture(scope="module", params=params())
 def case(request):
     return request.param
 

@@ -93,6 +93,7 @@ def test_text_classification(pair, options):
     assert same(list(ours(iter(TEXTS), **options)), theirs(TEXTS, **options))
 
 
+@pytest.mark.slow
 def test_regression_and_a_single_label(pair):
     ours, theirs = pair("text-classification", "SequenceClassification", **labels(["a"]))
     assert same(ours(TEXTS), theirs(TEXTS))

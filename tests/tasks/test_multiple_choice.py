@@ -39,6 +39,7 @@ def test_the_loss_equals_pytorch_s(task):
     assert task.evaluate(PROMPTS).loss == pytest.approx(float(found), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_long_prompts_are_windows(task, tmp_path):
     long = (LONG_TEXT, ["Ada", "the cat"])
     (chunk,) = task.encode(task.source([{"prompt": LONG_TEXT, "choices": long[1], "label": 1}]))

@@ -111,6 +111,7 @@ def test_numbers_for_pairs(numbers, tmp_path):
     assert set(served) == {"score"}
 
 
+@pytest.mark.slow
 def test_pairs_with_labels(tmp_path):
     task = build(tmp_path)
     task.fit(PAIRS, **FAST)
