@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
+from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"ctx": "prompt", "context": "prompt", "endings": "choices", "answerKey": "label", "answer": "label"}
@@ -28,7 +29,7 @@ def read_choices(path: str | Path) -> Records:
     """
     suffix = unpacked_suffix(Path(path))
     if suffix in (".jsonl", ".ndjson"):
-        return Records(existing_file(path), lambda: (found for _, found in objects_of(Path(path))))
+        return read_objects(path)
     if suffix == ".txt":
         return Records(existing_file(path), lambda: _hellaswag(Path(path)))
     raise ArgumentError(

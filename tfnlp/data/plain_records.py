@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, objects_of, read_lines, unpacked_suffix
+from tfnlp.data.readers import Record, Records, existing_file, read_lines, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_source, checked, text_problem
+from tfnlp.data.tables import read_objects
 from tfnlp.errors import DataError
 
 
@@ -21,7 +22,7 @@ def read_texts(path: str | Path) -> Records:
     """
     path = existing_file(path)
     if unpacked_suffix(path) in (".jsonl", ".ndjson"):
-        return Records(path, lambda: (found for _, found in objects_of(path)))
+        return read_objects(path)
     return Records(path, lambda: ({"text": line} for line in read_lines(path) if line.strip()))
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
+from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
 
 _SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
@@ -30,7 +31,7 @@ def read_questions(path: str | Path) -> Records:
     """
     suffix = unpacked_suffix(Path(path))
     if suffix in (".jsonl", ".ndjson"):
-        return Records(existing_file(path), lambda: (found for _, found in objects_of(Path(path))))
+        return read_objects(path)
     if suffix == ".json":
         return Records(existing_file(path), lambda: _questions_of(Path(path)))
     raise ArgumentError(
