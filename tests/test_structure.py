@@ -15,7 +15,7 @@ FLOORS = {
     "layers": 1, "errors": 0, "labels": 0, "outputs": 0, "reports": 0, "_backend": 0,
     "tokenization": 2, "checkpoints": 2, "data": 3, "training": 3, "tasks": 4, "export": 5, "pipelines": 5, "demo": 6, "cli": 7,
 }  # fmt: skip
-WITHOUT_TENSORFLOW = ("errors", "labels", "outputs", "reports", "data.readers", "data.sources", "data.token_records", "data.text_records", "data.question_records", "data.choice_records", "data.plain_records", "data.pair_records", "data.joining", "data.tables", "tokenization.alignment",
+WITHOUT_TENSORFLOW = ("errors", "labels", "outputs", "reports", "data.readers", "data.sources", "data.token_records", "data.text_records", "data.question_records", "data.choice_records", "data.plain_records", "data.pair_records", "data.table_records", "data.joining", "data.tables", "tokenization.alignment",
                       "tokenization.encoded", "tokenization.pretrained", "checkpoints.directories", "training.metrics", "training.text_metrics", "training.answer_metrics")  # fmt: skip
 TRANSFORMERS = (
     "checkpoints.heads",

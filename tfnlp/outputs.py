@@ -221,12 +221,14 @@ class TableAnswer(Part):
         coordinates: the row and column of each cell, from 0.
         cells: their texts.
         aggregator: what is to be done with them (`SUM`, `COUNT` ...), as the checkpoint names it; empty: it has none.
+        value: the number that comes out of it; None: there is nothing to be done, or the cells are no numbers.
     """
 
     text: str
     coordinates: tuple[tuple[int, int], ...]
     cells: tuple[str, ...]
     aggregator: str
+    value: float | None = None
 
 
 class Predictions(Items[T]):

@@ -94,9 +94,7 @@ def _train(
 def _early_stopping(patience: int, task: Any, records: Any, held_out: Any) -> Any:
     from tfnlp._backend import keras
 
-    task.learn(task.source(records))  # it tells what counts
-
-    metric = task.metric_of(task.source(held_out))
+    metric = task.watched_metric(task.source(records), task.source(held_out))
     return keras.callbacks.EarlyStopping(f"val_{metric}", mode="max", patience=patience, restore_best_weights=True)
 
 
@@ -259,3 +257,9 @@ def next_sentence_prediction(
         recipe={"label_smoothing": label_smoothing},
         reading={"columns": columns, "separator": separator},
     )
+
+
+@_task_command("table-question-answering")
+def table_question_answering() -> Job:
+    """Answer questions about tables with their cells, by TAPAS: JSON lines of tables, questions and answers."""
+    return Job("TableQuestionAnswerer")

@@ -138,6 +138,11 @@ class TaskModel(abc.ABC):
         del records
         return self.main_metric
 
+    def watched_metric(self, records: Source, validation: Source) -> str:
+        """Return the number to watch while training on records and evaluating on others; learns from the first."""
+        self.learn(records)
+        return self.metric_of(validation)
+
     def check_validation(self, records: Source) -> None:
         """Raise what is wrong with records that will be evaluated: now, and not after an epoch."""
         for _ in self.encode(records):
