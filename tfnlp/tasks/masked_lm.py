@@ -19,8 +19,9 @@ from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.outputs import Fill, Fills
 from tfnlp.reports import PerplexityReport
+from tfnlp.tasks.asking import answers_for, check_top_k, records_of
 from tfnlp.tasks.base import Settings, TaskModel
-from tfnlp.tasks.network import TOKENS_PER_BATCH, answers_for, features_in_graph, outputs_in_steps, row_batches
+from tfnlp.tasks.network import TOKENS_PER_BATCH, features_in_graph, outputs_in_steps, row_batches
 from tfnlp.tasks.windows import answering_tokens
 from tfnlp.tokenization.alignment import word_index
 from tfnlp.tokenization.encoded import Encoded
@@ -229,8 +230,7 @@ class MaskedLM(TaskModel):
             DataError: if a text has no mask, or several where one is expected.
             ArgumentError: if a candidate is not one token.
         """
-        if top_k is not None and top_k < 1:
-            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
+        check_top_k(top_k)
         allowed = candidate_ids if candidates is None else self._candidate_ids(candidates)
         count = (5 if allowed is None else len(allowed)) if top_k is None else top_k
 
@@ -238,32 +238,29 @@ class MaskedLM(TaskModel):
             for fills in self._answers(given, count, allowed, several_masks):
                 yield fills if several_masks else fills[0]
 
-        return next(answers([texts])) if isinstance(texts, (str, dict)) else answers_for(texts, answers)
+        return answers_for(texts, answers, is_one=isinstance(texts, (str, dict)))
 
     def _answers(
         self, texts: Iterable[Any], count: int, allowed: np.ndarray | None, several: bool
     ) -> Iterator[list[Fills]]:
-        position = 1
-        for chunk in chunked(texts, _PREDICTED_TOGETHER):
-            texts = [as_text(given, number) for number, given in enumerate(chunk, start=position)]
-            masks = self._masks(texts)
-            self._check_masks(masks, len(texts), several, position)
-            position += len(texts)
-            found: list[list[Fills]] = [[] for _ in texts]
+        for start, chunk in records_of(texts, _PREDICTED_TOGETHER, as_text):
+            masks = self._masks(chunk)
+            self._check_masks(masks, len(chunk), several, start)
+            found: list[list[Fills]] = [[] for _ in chunk]
             for record, span, scores in zip(*masks, strict=True):
                 ids = np.arange(len(scores)) if allowed is None else allowed
                 order = ids[np.argsort(-scores[ids], kind="stable")[:count]]
-                found[record].append(Fills(self._fill(int(i), float(scores[i]), texts[record], span) for i in order))
+                found[record].append(Fills(self._fill(int(i), float(scores[i]), chunk[record], span) for i in order))
             yield from found
 
-    def _check_masks(self, masks: _Masks, num_texts: int, several: bool, position: int) -> None:
+    def _check_masks(self, masks: _Masks, num_texts: int, several: bool, start: int) -> None:
         token = self.tokenizer.hf.mask_token
         for i, count in enumerate(np.bincount(masks.records, minlength=num_texts).tolist()):
             if not count:
-                raise DataError(f"text {position + i}: there is no {token} in it to fill.")
+                raise DataError(f"text {start + i}: there is no {token} in it to fill.")
             if count > 1 and not several:
                 raise DataError(
-                    f"text {position + i}: expected one {token}, found {count}. Pass `several_masks=True` for the "
+                    f"text {start + i}: expected one {token}, found {count}. Pass `several_masks=True` for the "
                     "fills of each."
                 )
 

@@ -12,11 +12,11 @@ from tfnlp.data.choice_records import LAYOUT, as_choices, checked_choices
 from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Choice, Choices
 from tfnlp.reports import AccuracyReport
+from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
 from tfnlp.tasks.base import Settings, TaskModel
-from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import ChoiceCrossEntropy
 from tfnlp.training.recipe import Recipe
@@ -119,17 +119,11 @@ class MultipleChoice(TaskModel):
             DataError: if an input is none of these, a text is empty, or there are less than two choices.
             ArgumentError: if a choice leaves no room for its prompt.
         """
-        if top_k is not None and top_k < 1:
-            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
-        if isinstance(inputs, dict) or (isinstance(inputs, tuple) and isinstance(inputs[0], str)):
-            return next(self._answers([inputs], top_k))
-        return answers_for(inputs, lambda given: self._answers(given, top_k))
+        check_top_k(top_k)
+        return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_record(inputs))
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Choice | Choices]:
-        position = 1
-        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
-            records = [as_choices(given, number) for number, given in enumerate(chunk, start=position)]
-            position += len(chunk)
+        for _, records in records_of(inputs, _PREDICTED_TOGETHER, as_choices):
             for record, scores in zip(records, self._scores(records), strict=True):
                 order = np.argsort(-scores, kind="stable").tolist()
                 ranked = Choices(Choice(i, record["choices"][i], float(scores[i])) for i in order)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfnlp._backend import tf
 from tfnlp.data.pipeline import RowChunk, padded, token_batches
-from tfnlp.outputs import Predictions
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 
-T = TypeVar("T")
-
-_PROGRESS_AFTER = 5.0  # seconds
 TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
 SERVED_TOKENS = 32768  # in one pass of a SavedModel, padding included
-
-
-def answers_for(inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]]) -> Predictions[T] | Iterator[T]:
-    """Answer for many inputs: at once for a list, with progress; one after the other for any other iterable."""
-    if not isinstance(inputs, (list, tuple)):
-        return answers(inputs)
-    progress = tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=_PROGRESS_AFTER)
-    return Predictions(progress)
 
 
 def row_batches(

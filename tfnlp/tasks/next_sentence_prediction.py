@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
 from tfnlp.data.text_records import LAYOUT, SINGLE, as_example, checked_examples
@@ -16,9 +16,10 @@ from tfnlp.errors import DataError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label
 from tfnlp.reports import ClassificationReport
+from tfnlp.tasks.asking import answers_for, numbered, records_of
 from tfnlp.tasks.base import Settings, TaskModel
 from tfnlp.tasks.label_scores import label_scores
-from tfnlp.tasks.network import all_row_outputs, answers_for, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
@@ -55,14 +56,12 @@ class NextSentencePrediction(TaskModel):
             yield RowChunk(columns, encoded.splits, {"logits": gold[encoded.row_to_record]})
 
     def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
-        position = 1
-        for chunk in chunked(checked_examples(records, SINGLE), CHUNK):
-            for number, record in enumerate(chunk, start=position):
+        for start, chunk in numbered(checked_examples(records, SINGLE), CHUNK):
+            for number, record in enumerate(chunk, start=start):
                 where = f"{records.name}: record {number}"
                 _check_pair(record, where)
                 if record["label"] not in LABELS.ids:
                     raise LabelError(f"{where}: {LABELS.unknown(record['label'])}")
-            position += len(chunk)
             yield self._encoded(chunk), np.array([LABELS.ids[record["label"]] for record in chunk], np.int32)
 
     def _encoded(self, records: Sequence[Record]) -> Encoded:
@@ -115,15 +114,10 @@ class NextSentencePrediction(TaskModel):
         Raises:
             DataError: if an input is no pair.
         """
-        if isinstance(inputs, (str, tuple, dict)):
-            return next(self._answers([inputs]))
-        return answers_for(inputs, self._answers)
+        return answers_for(inputs, self._answers, is_one=isinstance(inputs, (str, tuple, dict)))
 
     def _answers(self, inputs: Iterable[Any]) -> Iterator[Label]:
-        position = 1
-        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
-            records = _pairs(chunk, position)
-            position += len(chunk)
+        for _, records in records_of(inputs, _PREDICTED_TOGETHER, _as_pair):
             for scores in label_scores(self._logits(self._encoded(records), len(records)), SINGLE):
                 best = int(scores.argmax())
                 yield Label(LABELS.names[best], float(scores[best]))
@@ -137,7 +131,7 @@ class NextSentencePrediction(TaskModel):
 
     def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
         """Return first and second texts."""
-        records = _pairs(inputs, 1)
+        records = [_as_pair(given, number) for number, given in enumerate(inputs, start=1)]
         return {name: [record[name] for record in records] for name in self.serving_inputs}
 
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
@@ -178,9 +172,8 @@ def _check_pair(record: Record, where: str) -> None:
         raise DataError(f"{where}: expected a pair of texts; found one.")
 
 
-def _pairs(inputs: Iterable[Any], start: int) -> list[Record]:
-    """Make records of what `predict` takes."""
-    records = [as_example(given, number) for number, given in enumerate(inputs, start=start)]
-    for number, record in enumerate(records, start=start):
-        _check_pair(record, f"text {number}")
-    return records
+def _as_pair(given: Any, number: int) -> Record:
+    """Make a record of what `predict` takes."""
+    record = as_example(given, number)
+    _check_pair(record, f"text {number}")
+    return record

@@ -17,8 +17,9 @@ from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.outputs import Answer, Answers
 from tfnlp.reports import AnswerReport
+from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
 from tfnlp.tasks.base import Settings, TaskModel
-from tfnlp.tasks.network import all_token_outputs, answers_for, features_in_graph, outputs_in_steps
+from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
 from tfnlp.tasks.span_decoding import RowTokens, Rules, Spans, best_answers
 from tfnlp.tokenization.alignment import answer_tokens
 from tfnlp.tokenization.encoded import Encoded
@@ -203,17 +204,11 @@ class QuestionAnswerer(TaskModel):
             DataError: if an input is none of these, or a question or context is empty.
             ArgumentError: if a question leaves no room for its context.
         """
-        if top_k is not None and top_k < 1:
-            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
-        if isinstance(inputs, dict) or (isinstance(inputs, tuple) and isinstance(inputs[0], str)):
-            return next(self._answers([inputs], top_k))
-        return answers_for(inputs, lambda given: self._answers(given, top_k))
+        check_top_k(top_k)
+        return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_record(inputs))
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Answer | Answers]:
-        position = 1
-        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
-            records = [as_question(given, number) for number, given in enumerate(chunk, start=position)]
-            position += len(chunk)
+        for _, records in records_of(inputs, _PREDICTED_TOGETHER, as_question):
             for answers in self._decoded(records, top_k or 1):
                 yield answers if top_k is not None else answers[0]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.last_token import prepare_padding
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
+from tfnlp.data.pipeline import CHUNK, RowChunk, Target
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
 from tfnlp.data.text_records import (
@@ -30,12 +30,12 @@ from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
+from tfnlp.tasks.asking import answers_for, check_top_k, numbered, records_of
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import (
     all_row_outputs,
-    answers_for,
     features_in_graph,
     first_rows,
     mean_of_rows,
@@ -164,18 +164,16 @@ class SequenceClassifier(LabelledTask):
 
     def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
         """Yield chunks of records encoded, and what is right for each record."""
-        position = 0
-        for chunk in chunked(checked_examples(records, self._type), CHUNK):
-            gold = self._gold(chunk, f"{records.name}: record", position)
-            yield self._encoded(chunk, f"{records.name}: record", position), gold
-            position += len(chunk)
+        for start, chunk in numbered(checked_examples(records, self._type), CHUNK):
+            gold = self._gold(chunk, f"{records.name}: record", start)
+            yield self._encoded(chunk, f"{records.name}: record", start), gold
 
-    def _gold(self, records: Sequence[Record], where: str, position: int) -> np.ndarray:
+    def _gold(self, records: Sequence[Record], where: str, start: int) -> np.ndarray:
         """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
         if self._type == REGRESSION:
             return np.array([[record["label"]] for record in records], np.float32)
         labels = self.known_labels
-        for number, record in enumerate(records, start=position + 1):
+        for number, record in enumerate(records, start):
             names = [record["label"]] if self._type == SINGLE else record["label"]
             wrong = next((name for name in names if name not in labels.ids), None)
             if wrong is not None:
@@ -184,9 +182,9 @@ class SequenceClassifier(LabelledTask):
             return np.array([labels.ids[record["label"]] for record in records], np.int32)
         return np.array([[name in record["label"] for name in labels.names] for record in records], np.float32)
 
-    def _encoded(self, records: Sequence[Record], where: str, position: int) -> Encoded:
+    def _encoded(self, records: Sequence[Record], where: str, start: int) -> Encoded:
         pairs = [record["text_pair"] for record in records]
-        for number, pair in enumerate(pairs, start=position + 1):
+        for number, pair in enumerate(pairs, start):
             if (pair is not None) != self.settings.pairs:
                 expected = "a pair of texts; found one" if self.settings.pairs else "one text; found two"
                 raise DataError(f"{where} {number}: expected {expected}. `pairs=True` is for pairs, `pairs=False` not.")
@@ -304,39 +302,35 @@ class SequenceClassifier(LabelledTask):
             DataError: if an input is none of these, or a pair where texts stand alone.
             LabelError: if the labels are not known yet.
         """
-        if top_k is not None and top_k < 1:
-            raise ArgumentError(f"`top_k` must be at least 1; it is {top_k}.")
+        check_top_k(top_k)
         if hasattr(inputs, "iterrows"):
             raise DataError("expected texts; found a table. Pass a list of texts, such as one column.")
-        if isinstance(inputs, (str, tuple, dict)):
-            return next(self._answers([inputs], top_k))
-        return answers_for(inputs, lambda given: self._answers(given, top_k))
+        is_one = isinstance(inputs, (str, tuple, dict))
+        return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_one)
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Label | Labels]:
         names, least = self.known_labels.names, self._thresholds
-        position = 0
-        for chunk in chunked(inputs, _PREDICTED_TOGETHER):
-            for scores in label_scores(self.logits(chunk, position=position), self._type):
+        for start, records in records_of(inputs, _PREDICTED_TOGETHER, as_example):
+            logits = self._logits(self._encoded(records, "text", start), len(records))
+            for scores in label_scores(logits, self._type):
                 if top_k is not None:
                     yield ranked_labels(names, scores)[:top_k]
                 elif self._type == MULTI:
                     yield ranked_labels(names, scores, least)
                 else:
                     yield ranked_labels(names, scores)[0]
-            position += len(chunk)
 
-    def logits(self, inputs: Sequence[Any], *, position: int = 0) -> np.ndarray:
+    def logits(self, inputs: Sequence[Any]) -> np.ndarray:
         """Run the network on texts, or pairs of texts.
 
         Args:
             inputs: as `predict` takes them.
-            position: how many came before, for messages.
 
         Returns:
             Of a long text, the mean of its windows' logits, or the first's. Shape `(inputs, labels)`, float32.
         """
-        records = [as_example(given, number) for number, given in enumerate(inputs, start=position + 1)]
-        return self._logits(self._encoded(records, "text", position), len(records))
+        records = [as_example(given, number) for number, given in enumerate(inputs, start=1)]
+        return self._logits(self._encoded(records, "text", 1), len(records))
 
     # Serving
 

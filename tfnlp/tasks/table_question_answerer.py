@@ -20,7 +20,7 @@ from tfnlp.data.table_records import LAYOUT, Supervision, as_table_question, che
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError, UnsupportedTokenizerError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
-from tfnlp.tasks.network import answers_for
+from tfnlp.tasks.asking import answers_for
 from tfnlp.tokenization.pretrained import load_table_tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
@@ -251,9 +251,8 @@ class TableQuestionAnswerer:
         Raises:
             DataError: if a table or a question is empty, a table is too long, or an input is none of these.
         """
-        if isinstance(inputs, (Mapping, tuple)):
-            return next(self._answers([inputs], drop_rows))
-        return answers_for(inputs, lambda given: self._answers(given, drop_rows))
+        is_one = isinstance(inputs, (Mapping, tuple))
+        return answers_for(inputs, lambda given: self._answers(given, drop_rows), is_one=is_one)
 
     def _answers(self, inputs: Iterable[Any], drop_rows: bool) -> Iterator[TableAnswer]:
         for number, given in enumerate(inputs, start=1):

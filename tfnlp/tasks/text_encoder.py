@@ -19,11 +19,12 @@ from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.layers.pooling import POOLING_MODES, Pooling, PoolingMode
+from tfnlp.outputs import Predictions
 from tfnlp.reports import AccuracyReport, RegressionReport
+from tfnlp.tasks.asking import answers_for, records_of
 from tfnlp.tasks.base import Settings, TaskModel
 from tfnlp.tasks.network import (
     all_row_outputs,
-    answers_for,
     features_in_graph,
     first_rows,
     mean_of_rows,
@@ -228,18 +229,14 @@ class TextEncoder(TaskModel):
         Raises:
             DataError: if a text is no string.
         """
-        if isinstance(texts, (str, dict)):
-            return next(self._answers([texts]))
-        if isinstance(texts, (list, tuple)):
-            return np.stack(list(answers_for(texts, self._answers))) if texts else self._vectors([])
-        return self._answers(texts)
+        found = answers_for(texts, self._answers, is_one=isinstance(texts, (str, dict)))
+        if not isinstance(found, Predictions):
+            return found
+        return np.stack(list(found)) if found else self._vectors([])
 
     def _answers(self, texts: Iterable[Any]) -> Iterator[np.ndarray]:
-        position = 1
-        for chunk in chunked(texts, _PREDICTED_TOGETHER):
-            texts_of = [as_text(given, number) for number, given in enumerate(chunk, start=position)]
-            position += len(chunk)
-            yield from self._vectors(texts_of)
+        for _, chunk in records_of(texts, _PREDICTED_TOGETHER, as_text):
+            yield from self._vectors(chunk)
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:

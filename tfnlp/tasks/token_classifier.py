@@ -20,10 +20,11 @@ from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import IGNORE_ID, LabelMap, Span
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
+from tfnlp.tasks.asking import answers_for
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import all_token_outputs, answers_for, features_in_graph, outputs_in_steps
+from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
@@ -245,11 +246,10 @@ class TokenClassifier(LabelledTask):
             ArgumentError: if there is no such aggregation.
         """
         decoder = self._decoder if aggregation is None else self._build_decoder(aggregation)
-        if isinstance(texts, str):
-            return next(self._answers([texts], decoder))
-        found = texts_of(texts)
-        inputs = list(found) if isinstance(texts, (list, tuple)) else found
-        return answers_for(inputs, lambda given: self._answers(given, decoder))
+        is_one = isinstance(texts, str)
+        inputs = texts if is_one else texts_of(texts)
+        inputs = list(inputs) if isinstance(texts, (list, tuple)) else inputs
+        return answers_for(inputs, lambda given: self._answers(given, decoder), is_one=is_one)
 
     @cached_property
     def _decoder(self) -> _Decode:

@@ -10,13 +10,12 @@ from typing import Any, final
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.data.pipeline import chunked
 from tfnlp.data.text_records import SINGLE
 from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.outputs import Label, Labels
+from tfnlp.tasks.asking import answers_for, numbered
 from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, ranked_labels
-from tfnlp.tasks.network import answers_for
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tokenization.tokenizer import Tokenizer
 
@@ -115,18 +114,14 @@ class ZeroShotClassifier:
             raise ArgumentError(f"`labels` must be a list of different labels, at least one; it is {labels!r}.")
         wanted = self.multi_label if multi_label is None else multi_label
         answers = partial(self._answers, labels=tuple(labels), multi_label=wanted)
-        if isinstance(texts, str):
-            return next(answers([texts]))
-        return answers_for(texts, answers)
+        return answers_for(texts, answers, is_one=isinstance(texts, str))
 
     def _answers(self, texts: Iterable[Any], labels: tuple[str, ...], multi_label: bool) -> Iterator[Labels]:
         hypotheses = [self.hypothesis_template.replace("{}", label) for label in labels]
-        position = 0
-        for chunk in chunked(texts, max(1, _PREDICTED_TOGETHER // len(labels))):
-            for number, text in enumerate(chunk, start=position + 1):
+        for start, chunk in numbered(texts, max(1, _PREDICTED_TOGETHER // len(labels))):
+            for number, text in enumerate(chunk, start=start):
                 if not isinstance(text, str):
                     raise DataError(f"text {number}: expected a string; found {text!r:.80}.")
-            position += len(chunk)
             logits = self.nli.logits([(text, hypothesis) for text in chunk for hypothesis in hypotheses])
             logits = logits.reshape(len(chunk), len(labels), -1)
             is_apart = multi_label or len(labels) == 1
