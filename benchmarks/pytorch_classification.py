@@ -1,6 +1,7 @@
 """The recipe of `tfnlp train text-classification` in plain PyTorch, for comparison.
 
     python -m benchmarks.pytorch_classification --model M --train F --dev F --columns text,label [--label-separator ,]
+        [--tune-thresholds]
 
 Same data, labels, batch size, AdamW, warm-up and decay, clipping; padded per batch. The report is tfnlp's own.
 """
@@ -15,7 +16,8 @@ from benchmarks import pytorch_training
 from tfnlp import read_table
 from tfnlp.data.sources import as_source
 from tfnlp.data.text_records import LAYOUT, MULTI, REGRESSION, SINGLE, checked_examples, inferred_problem_type
-from tfnlp.training.text_metrics import multi_label_report, regression_report, single_label_report
+from tfnlp.tasks.label_scores import label_scores
+from tfnlp.training.text_metrics import best_thresholds, multi_label_report, regression_report, single_label_report
 
 
 def gold_of(records, names, problem):
@@ -32,6 +34,7 @@ def main() -> None:
     parser = pytorch_training.parser(__doc__)
     parser.add_argument("--columns", required=True)
     parser.add_argument("--label-separator")
+    parser.add_argument("--tune-thresholds", action="store_true")
     options = parser.parse_args()
     pytorch_training.seed(options.seed)
     columns = options.columns.split(",")
@@ -78,7 +81,10 @@ def main() -> None:
     elif problem == SINGLE:
         print(single_label_report(tuple(names), gold, found.argmax(1)))
     else:
-        print(multi_label_report(tuple(names), gold > 0, found >= 0))
+        scores = label_scores(found, MULTI)
+        print(multi_label_report(tuple(names), gold > 0, scores >= 0.5))
+        if options.tune_thresholds:
+            print(multi_label_report(tuple(names), gold > 0, scores >= best_thresholds(gold > 0, scores)))
 
 
 if __name__ == "__main__":

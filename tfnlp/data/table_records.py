@@ -52,11 +52,11 @@ def as_table_question(given: Any, number: int) -> Record:
     Raises:
         DataError: if it is none of these; `number` says which it is.
     """
-    record = as_record(given, LAYOUT, ("table", "query"), f"question {number}")
+    record = _with_table(as_record(given, LAYOUT, ("table", "query"), f"question {number}"))
     problem = _question_problem(record)
     if problem is not None:
         raise DataError(f"question {number}: {problem}")
-    return {"table": as_table(record["table"]), "query": record["query"]}
+    return {"table": record["table"], "query": record["query"]}
 
 
 def as_table(given: Any) -> Any:
@@ -98,20 +98,25 @@ def checked_table_questions(source: Source, supervision: Supervision, *, is_trai
         found = _question_problem(record) or _answer_problem(record, supervision, is_training)
         return found or (_uniform(record, supervision)[1] if is_training else None)
 
-    return checked(source, problem, lambda record: _uniform(record, supervision)[0])
+    made = Source(source.name, lambda: map(_with_table, source), source.is_stream)
+    return checked(made, problem, lambda record: _uniform(record, supervision)[0])
+
+
+def _with_table(record: Record) -> Record:
+    """Return a record with its table as a `pandas.DataFrame`; as it is, if that can't be: `_question_problem` tells."""
+    try:
+        return {**record, "table": as_table(record["table"])}
+    except (KeyError, ValueError, TypeError):
+        return record
 
 
 def _question_problem(record: Record) -> str | None:
     if "table" not in record or "query" not in record:
         return f"expected 'table' and 'query'; found {sorted(map(str, record))}."
-    problem = text_problem(record["query"], "query")
-    if problem is not None:
-        return problem
-    try:
-        table = as_table(record["table"])
-    except (ValueError, TypeError):
-        return f"`table` must be a table or a dict of columns; found {record['table']!r:.80}."
-    return "`table` is empty." if table.empty else None
+    table = record["table"]
+    if not hasattr(table, "iloc"):
+        return f"`table` must be a table or a dict of columns; found {table!r:.80}."
+    return text_problem(record["query"], "query") or ("`table` is empty." if table.empty else None)
 
 
 def _answer_problem(record: Record, supervision: Supervision, is_training: bool) -> str | None:
@@ -121,7 +126,7 @@ def _answer_problem(record: Record, supervision: Supervision, is_training: bool)
     if answers is not None and (not isinstance(answers, (list, tuple)) or not answers):
         return f"`answers` must be a list of texts; found {answers!r:.80}."
     if places is not None:
-        num_rows, num_columns = as_table(record["table"]).shape
+        num_rows, num_columns = record["table"].shape
         wrong = [place for place in places if not _is_place(place, num_rows, num_columns)]
         if wrong:
             return (
@@ -154,7 +159,7 @@ def _aggregation(record: Record, names: Sequence[str]) -> int | None:
 
 def _uniform(record: Record, supervision: Supervision) -> tuple[Record, str | None]:
     """Return a record made uniform, and what keeps it from training."""
-    table = as_table(record["table"])
+    table: Any = record["table"]
     places: Any = record.get("answer_coordinates")
     answers: Any = record.get("answers")
     number = record.get("float_answer")

@@ -14,7 +14,7 @@ from tfnlp.outputs import Predictions
 S = TypeVar("S")
 T = TypeVar("T")
 
-_PROGRESS_AFTER = 5.0  # seconds
+PROGRESS_AFTER = 5.0  # seconds
 
 
 def answers_for(inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]], *, is_one: bool) -> Any:
@@ -32,7 +32,7 @@ def answers_for(inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]], *,
         return next(answers([inputs]))
     if not isinstance(inputs, (list, tuple)):
         return answers(inputs)
-    return Predictions(tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=_PROGRESS_AFTER))
+    return Predictions(tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=PROGRESS_AFTER))
 
 
 def is_record(inputs: Any) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, final
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import written_whole
@@ -20,7 +21,7 @@ from tfnlp.data.table_records import LAYOUT, Supervision, as_table_question, che
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError, UnsupportedTokenizerError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
-from tfnlp.tasks.asking import answers_for
+from tfnlp.tasks.asking import PROGRESS_AFTER, answers_for
 from tfnlp.tokenization.pretrained import load_table_tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
@@ -171,7 +172,8 @@ class TableQuestionAnswerer:
             (int32, `(batch,)`); or `numeric_values`, `numeric_values_scale` (float32, `(batch, length)`) and
             `float_answer` (float32, `(batch,)`).
         """
-        records = checked_table_questions(self.source(records), self.supervision, is_training=True)
+        found = checked_table_questions(self.source(records), self.supervision, is_training=True)
+        records = tqdm(found, desc="lay out tables", unit="table", delay=PROGRESS_AFTER)
         rows = [self._row(record, number) for number, record in enumerate(records, start=1)]
         dataset = tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=self._specs)
         if shuffle:
