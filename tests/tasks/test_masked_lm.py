@@ -63,7 +63,7 @@ def test_a_mask_takes_no_space_with_it(tmp_path):
         for token_id in (pieces.get("Ġlives"), pieces.get("▁lives")):
             if token_id is not None:
                 span = lm._masks(["Ada <mask> in Paris"]).spans[0]
-                assert lm._fill(token_id, 1.0, "Ada <mask> in Paris", span).text == "Ada lives in Paris"
+                assert lm._filler.fill(token_id, 1.0, "Ada <mask> in Paris", span).text == "Ada lives in Paris"
 
 
 def test_candidates(lm):

@@ -17,10 +17,11 @@ from tfnlp.data.plain_records import LAYOUT, as_text, checked_texts, text_source
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import IGNORE_ID
-from tfnlp.outputs import Fill, Fills
+from tfnlp.outputs import Fills
 from tfnlp.reports import PerplexityReport
 from tfnlp.tasks.asking import answers_for, check_top_k, records_of
 from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.filling import Filler
 from tfnlp.tasks.network import TOKENS_PER_BATCH, features_in_graph, outputs_in_steps, row_batches
 from tfnlp.tasks.windows import answering_tokens
 from tfnlp.tokenization.alignment import word_index
@@ -30,7 +31,6 @@ from tfnlp.training.masking import Masking
 from tfnlp.training.recipe import Recipe
 
 _PREDICTED_TOGETHER = 512  # texts
-_WORD_BEGINS = ("▁", "Ġ")
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class MaskedLM(TaskModel):
             ArgumentError: if a candidate is not one token.
         """
         check_top_k(top_k)
-        allowed = candidate_ids if candidates is None else self._candidate_ids(candidates)
+        allowed = candidate_ids if candidates is None else self._filler.candidate_ids(candidates)
         count = (5 if allowed is None else len(allowed)) if top_k is None else top_k
 
         def answers(given: Iterable[Any]) -> Iterator[Any]:
@@ -250,7 +250,8 @@ class MaskedLM(TaskModel):
             for record, span, scores in zip(*masks, strict=True):
                 ids = np.arange(len(scores)) if allowed is None else allowed
                 order = ids[np.argsort(-scores[ids], kind="stable")[:count]]
-                found[record].append(Fills(self._fill(int(i), float(scores[i]), chunk[record], span) for i in order))
+                fills = (self._filler.fill(int(i), float(scores[i]), chunk[record], span) for i in order)
+                found[record].append(Fills(fills))
             yield from found
 
     def _check_masks(self, masks: _Masks, num_texts: int, several: bool, start: int) -> None:
@@ -296,34 +297,9 @@ class MaskedLM(TaskModel):
 
         return probabilities
 
-    def _candidate_ids(self, candidates: Sequence[str]) -> np.ndarray:
-        """Return the token of each candidate, as it stands at the beginning of a word."""
-        hf, ids = self.tokenizer.hf, []
-        if isinstance(candidates, str) or not candidates:
-            raise ArgumentError(f"`candidates` must be a list of words, at least one; it is {candidates!r}.")
-        for word in candidates:
-            spaced = hf(f" {word}", add_special_tokens=False)["input_ids"]
-            if len(spaced) != 1 and hf.get_vocab().get(word) is None:
-                pieces = hf.convert_ids_to_tokens(spaced)
-                raise ArgumentError(f"the candidate {word!r} is {len(spaced)} tokens, {pieces}: it must be one.")
-            ids.append(spaced[0] if len(spaced) == 1 else hf.get_vocab()[word])
-        return np.array(list(dict.fromkeys(ids)))
-
-    def _fill(self, token_id: int, score: float, text: str, span: tuple[int, int]) -> Fill:
-        token = self._tokens[token_id]
-        space = text[slice(*span)]
-        space = space[: len(space) - len(space.lstrip())]  # before the mask, where the tokenizer counts it as its own
-        piece = self.tokenizer.hf.convert_ids_to_tokens(token_id)
-        prefix = getattr(self.tokenizer.hf.backend_tokenizer.model, "continuing_subword_prefix", None)
-        is_special = token_id in self.tokenizer.hf.all_special_ids
-        joins = piece.startswith(prefix) if prefix else not (is_special or piece.startswith(_WORD_BEGINS))
-        filled = token.strip().removeprefix(prefix or "") if joins else space + token.strip()
-        return Fill(token_id, token.strip(), score, text[: span[0]] + filled + text[span[1] :])
-
     @cached_property
-    def _tokens(self) -> list[str]:
-        """All tokens as text."""
-        return self.tokenizer.hf.batch_decode([[i] for i in range(self._num_tokens)])
+    def _filler(self) -> Filler:
+        return Filler(self.tokenizer.hf, self._num_tokens)
 
     @property
     def _num_tokens(self) -> int:
@@ -360,7 +336,7 @@ class MaskedLM(TaskModel):
         }
         records = tf.gather(rows["row_to_record"], tf.gather(row, masks))
         counts = tf.math.bincount(records, minlength=tf.size(text), maxlength=tf.size(text))
-        flat["tokens"] = tf.gather(tf.constant([token.strip() for token in self._tokens]), flat["token_ids"])
+        flat["tokens"] = tf.gather(tf.constant([token.strip() for token in self._filler.tokens]), flat["token_ids"])
         return {
             name: tf.RaggedTensor.from_row_lengths(values, counts, validate=False).to_tensor()
             for name, values in flat.items()
