@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Layout, Source, checked, text_problem
@@ -13,7 +13,9 @@ from tfnlp.data.tables import read_examples
 from tfnlp.errors import DataError
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+SINGLE: Final = "single_label_classification"
+MULTI: Final = "multi_label_classification"
+REGRESSION: Final = "regression"
 PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 
 _FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*")
@@ -89,7 +91,7 @@ def _name(label: Any) -> str:
 _TO_LABEL: dict[str, Callable[[Any], Any]] = {SINGLE: _name, MULTI: list, REGRESSION: float}
 
 
-def inferred_problem_type(source: Source) -> str:
+def inferred_problem_type(source: Source) -> ProblemType:
     """Tell the type of a problem from its labels: a list of names, a decimal fraction, or names and whole numbers."""
     for record in source:
         label = record.get("label")

@@ -32,7 +32,7 @@ from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, check_top_k, numbered, records_of
 from tfnlp.tasks.base import Settings
-from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
+from tfnlp.tasks.label_scores import ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import (
     all_row_outputs,
@@ -41,16 +41,15 @@ from tfnlp.tasks.network import (
     mean_of_rows,
     outputs_in_steps,
 )
+from tfnlp.tasks.text_problems import NUMBER, TEXT_PROBLEMS, TextProblem
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
-from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
-from tfnlp.training.text_metrics import best_thresholds, multi_label_report, regression_report, single_label_report
+from tfnlp.training.text_metrics import best_thresholds
 
 logger = logging.getLogger(__name__)
 
 _PREDICTED_TOGETHER = 2048  # texts sorted by length together
-_NUMBER = "score"  # the name of a regression's one label
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class SequenceClassifier(LabelledTask):
         if problem_type is not None:
             config.problem_type = problem_type
         if problem_type == REGRESSION and len(config.id2label) != 1:
-            options.setdefault("labels", [_NUMBER])
+            options.setdefault("labels", [NUMBER])
         task = super()._make(source, config, tokenizer, options)
         if problem_type is None and task._fresh_head:
             task.config.problem_type = None  # that of the labels which the new ones replace
@@ -142,7 +141,7 @@ class SequenceClassifier(LabelledTask):
             self.set_labels(labels.names)
 
     @property
-    def _type(self) -> str:
+    def _type(self) -> ProblemType:
         return self.problem_type or SINGLE
 
     def labels_of(self, records: Source) -> LabelMap:
@@ -150,11 +149,18 @@ class SequenceClassifier(LabelledTask):
         return _labels_of(records, self._type)
 
     @property
+    def problem(self) -> TextProblem:
+        """What texts are asked for: one label, several, or a number.
+
+        Raises:
+            LabelError: if the labels are not known yet.
+        """
+        return TEXT_PROBLEMS[self._type](self.known_labels, self.settings.thresholds)
+
+    @property
     def targets(self) -> dict[str, Target]:
         """A label id, a number for each label (1: the text has it), or a number."""
-        if self._type == SINGLE:
-            return {"logits": Target()}
-        return {"logits": Target(dtype="float32", shape=(len(self.known_labels),))}
+        return {"logits": self.problem.target}
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield labelled rows; each window of a long text has its text's label."""
@@ -170,17 +176,12 @@ class SequenceClassifier(LabelledTask):
 
     def _gold(self, records: Sequence[Record], where: str, start: int) -> np.ndarray:
         """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
-        if self._type == REGRESSION:
-            return np.array([[record["label"]] for record in records], np.float32)
-        labels = self.known_labels
+        problem, labels = self.problem, self.known_labels
         for number, record in enumerate(records, start):
-            names = [record["label"]] if self._type == SINGLE else record["label"]
-            wrong = next((name for name in names if name not in labels.ids), None)
+            wrong = next((name for name in problem.names_in(record) if name not in labels.ids), None)
             if wrong is not None:
                 raise LabelError(f"{where} {number}: {labels.unknown(wrong)}")
-        if self._type == SINGLE:
-            return np.array([labels.ids[record["label"]] for record in records], np.int32)
-        return np.array([[name in record["label"] for name in labels.names] for record in records], np.float32)
+        return problem.gold(records)
 
     def _encoded(self, records: Sequence[Record], where: str, start: int) -> Encoded:
         pairs = [record["text_pair"] for record in records]
@@ -203,20 +204,7 @@ class SequenceClassifier(LabelledTask):
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy, that of each label by itself, or the squared error."""
-        if self._type == SINGLE:
-            weights = None
-            if recipe.label_weights is not None:
-                given = {self.known_labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
-                weights = [given.get(i, 1.0) for i in range(len(self.known_labels))]
-            return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
-        if recipe.label_weights is not None:
-            raise ArgumentError("`label_weights` are for texts with one label each.")
-        if recipe.label_smoothing and self._type == REGRESSION:
-            raise ArgumentError("`label_smoothing` is for labels, not for numbers.")
-        if self._type == MULTI:
-            smoothing = recipe.label_smoothing
-            return {"logits": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)}
-        return {"logits": keras.losses.MeanSquaredError()}
+        return {"logits": self.problem.loss(recipe)}
 
     # Evaluation
 
@@ -233,19 +221,12 @@ class SequenceClassifier(LabelledTask):
             DataError: if a record can't be used.
             LabelError: if a label is not one of the model's.
         """
-        gold, logits = self._compared(records)
-        names = self.known_labels.names
-        if self._type == REGRESSION:
-            return regression_report(gold[:, 0].astype(np.float64), logits[:, 0].astype(np.float64))
-        losses = self.loss(Recipe())["logits"](gold, logits).numpy()
-        if self._type == SINGLE:
-            return single_label_report(names, gold, logits.argmax(1), loss=float(losses))
-        return multi_label_report(names, gold > 0, label_scores(logits, MULTI) >= self._thresholds, loss=float(losses))
+        return self.problem.report(*self._compared(records))
 
     @property
     def main_metric(self) -> str:
         """The mean F1 of the labels, or the correlation of ranks."""
-        return "spearman" if self._type == REGRESSION else "macro_f1"
+        return TEXT_PROBLEMS[self._type].main_metric
 
     def tune_thresholds(self, records: Any) -> tuple[float, ...]:
         """Choose the threshold of each label by its F1 on records that were not trained on, and keep it.
@@ -262,7 +243,7 @@ class SequenceClassifier(LabelledTask):
         if self._type != MULTI:
             raise ArgumentError("thresholds are for texts with several labels each (`multi_label_classification`).")
         gold, logits = self._compared(records)
-        thresholds = best_thresholds(gold > 0, label_scores(logits, MULTI))
+        thresholds = best_thresholds(gold > 0, self.problem.scores(logits))
         self.settings = replace(self.settings, thresholds=thresholds)
         return thresholds
 
@@ -276,13 +257,6 @@ class SequenceClassifier(LabelledTask):
         """Return the logits of each record: the mean of those of its rows. Shape `(records, labels)`, float32."""
         rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
         return mean_of_rows(rows, encoded, num_records)
-
-    @property
-    def _thresholds(self) -> np.ndarray:
-        given, count = self.settings.thresholds, len(self.known_labels)
-        if len(given) not in (1, count):
-            raise ArgumentError(f"`thresholds` must be one number or {count}, one for each label; they are {given}.")
-        return np.broadcast_to(np.array(given, np.float32), (count,))
 
     # Prediction
 
@@ -309,16 +283,14 @@ class SequenceClassifier(LabelledTask):
         return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_one)
 
     def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Label | Labels]:
-        names, least = self.known_labels.names, self._thresholds
+        problem = self.problem
         for start, records in records_of(inputs, _PREDICTED_TOGETHER, as_example):
             logits = self._logits(self._encoded(records, "text", start), len(records))
-            for scores in label_scores(logits, self._type):
-                if top_k is not None:
-                    yield ranked_labels(names, scores)[:top_k]
-                elif self._type == MULTI:
-                    yield ranked_labels(names, scores, least)
+            for scores in problem.scores(logits):
+                if top_k is None:
+                    yield problem.answer(scores)
                 else:
-                    yield ranked_labels(names, scores)[0]
+                    yield ranked_labels(problem.labels.names, scores)[:top_k]
 
     def logits(self, inputs: Sequence[Any]) -> np.ndarray:
         """Run the network on texts, or pairs of texts.
@@ -361,16 +333,7 @@ class SequenceClassifier(LabelledTask):
             `(batch, labels)`: all of them, the likeliest first; and where a text may have several, `is_chosen`, bool:
             which reach their thresholds. Of a regression, `score` alone.
         """
-        logits = self.logits_in_graph(text, text_pair)
-        if self._type == REGRESSION:
-            return {"score": logits[:, 0]}
-        is_multi = self._type == MULTI
-        scores = tf.math.sigmoid(logits) if is_multi else tf.nn.softmax(logits)
-        order = tf.argsort(scores, direction="DESCENDING", stable=True)
-        labels = tf.gather(tf.constant(self.known_labels.names), order)
-        ranked = tf.gather(scores, order, batch_dims=1)
-        found = {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
-        return found | ({"is_chosen": ranked >= tf.gather(self._thresholds, order)} if is_multi else {})
+        return self.problem.serve(self.logits_in_graph(text, text_pair))
 
     def logits_in_graph(self, text: tf.Tensor, text_pair: tf.Tensor | None = None) -> tf.Tensor:
         """Do what `logits` does with TensorFlow ops.
@@ -398,35 +361,20 @@ class SequenceClassifier(LabelledTask):
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = []
-        for i, (given, answer) in enumerate(zip(inputs, self.predict(list(inputs), top_k=1 << 30), strict=True)):
-            if self._type == REGRESSION:
-                theirs = Labels([Label(answer[0].name, float(served["score"][i]))])
-            else:
-                pairs = zip(served["labels"][i], served["scores"][i], strict=True)
-                theirs = Labels(Label(name.decode(), float(score)) for name, score in pairs)
-            if not are_close(theirs, answer) or not self._are_chosen_alike(theirs, served, i):
-                differences.append(f"{given!r:.80}: served {theirs}, predicted {answer}")
-        return differences
-
-    def _are_chosen_alike(self, labels: Labels, served: dict[str, np.ndarray], i: int) -> bool:
-        """Tell whether the labels of an input are given by their thresholds, those aside that rounding decides."""
-        if self._type != MULTI:
-            return True
-        least = {name: float(value) for name, value in zip(self.known_labels.names, self._thresholds, strict=True)}
-        return all(
-            is_chosen == (label.score >= least[label.name]) or abs(label.score - least[label.name]) <= 1e-5
-            for label, is_chosen in zip(labels, served["is_chosen"][i], strict=True)
-        )
+        problem = self.problem
+        predicted = self.predict(list(inputs), top_k=len(problem.labels))
+        return [
+            f"{given!r:.80}: served { ({name: values[i] for name, values in served.items()}) }, predicted {answer}"
+            for i, (given, answer) in enumerate(zip(inputs, predicted, strict=True))
+            if not problem.served_alike(served, i, answer)
+        ]
 
 
-def _labels_of(records: Source, problem_type: str) -> LabelMap:
+def _labels_of(records: Source, problem_type: ProblemType) -> LabelMap:
     """Return the labels of all records, in alphabetical order; numbers in theirs."""
-    names: set[str] = set()
-    for record in checked_examples(records, problem_type):
-        if problem_type != REGRESSION:
-            names.update([record["label"]] if problem_type == SINGLE else record["label"])
+    names_in = TEXT_PROBLEMS[problem_type].names_in
+    names = {name for record in checked_examples(records, problem_type) for name in names_in(record)}
     if problem_type == REGRESSION:
-        return LabelMap((_NUMBER,))
+        return LabelMap((NUMBER,))
     are_numbers = all(name.isdecimal() for name in names)
     return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))
