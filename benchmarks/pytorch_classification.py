@@ -8,6 +8,8 @@ Same data, labels, batch size, AdamW, warm-up and decay, clipping; padded per ba
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -15,18 +17,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from benchmarks import pytorch_training
 from tfnlp import read_table
 from tfnlp.data.sources import as_source
-from tfnlp.data.text_records import LAYOUT, MULTI, REGRESSION, SINGLE, checked_examples, inferred_problem_type
-from tfnlp.tasks.label_scores import label_scores
-from tfnlp.training.text_metrics import best_thresholds, multi_label_report, regression_report, single_label_report
-
-
-def gold_of(records, names, problem):
-    """Return what is right for each record."""
-    if problem == REGRESSION:
-        return np.array([record["label"] for record in records], np.float32)
-    if problem == SINGLE:
-        return np.array([names.index(record["label"]) for record in records])
-    return np.array([[name in record["label"] for name in names] for record in records], np.float32)
+from tfnlp.data.text_records import LAYOUT, MULTI, checked_examples, inferred_problem_type
+from tfnlp.labels import LabelMap
+from tfnlp.tasks.text_problems import NUMBER, TEXT_PROBLEMS
+from tfnlp.training.text_metrics import best_thresholds
 
 
 def main() -> None:
@@ -45,9 +39,9 @@ def main() -> None:
         return list(checked_examples(source, problem)), problem
 
     records, problem = read(options.train)
-    labels = [record["label"] for record in records]
-    names = sorted({name for label in labels for name in (label if problem == MULTI else [label])})
-    names = ["score"] if problem == REGRESSION else names
+    kind = TEXT_PROBLEMS[problem]
+    names = sorted({name for record in records for name in kind.names_in(record)}) or [NUMBER]
+    task = kind(LabelMap(tuple(names)), thresholds=(0.5,))
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model = AutoModelForSequenceClassification.from_pretrained(
         options.model, num_labels=len(names), problem_type=problem
@@ -57,7 +51,7 @@ def main() -> None:
         texts = [record["text"] for record in records]
         pairs = [record["text_pair"] for record in records] if records[0]["text_pair"] is not None else None
         found = tokenizer(texts, pairs, truncation=True, max_length=512)
-        return list(zip(found["input_ids"], found["token_type_ids"], gold_of(records, names, problem), strict=True))
+        return list(zip(found["input_ids"], found["token_type_ids"], task.gold(records), strict=True))
 
     def collate(rows):
         ids, types, gold = zip(*rows, strict=True)
@@ -75,16 +69,10 @@ def main() -> None:
     with torch.no_grad():
         for start in range(0, len(rows), 32):
             logits.append(model(**collate(rows[start : start + 32])).logits.numpy())
-    found, gold = np.concatenate(logits), gold_of(held_out, names, problem)
-    if problem == REGRESSION:
-        print(regression_report(gold, found[:, 0]))
-    elif problem == SINGLE:
-        print(single_label_report(tuple(names), gold, found.argmax(1)))
-    else:
-        scores = label_scores(found, MULTI)
-        print(multi_label_report(tuple(names), gold > 0, scores >= 0.5))
-        if options.tune_thresholds:
-            print(multi_label_report(tuple(names), gold > 0, scores >= best_thresholds(gold > 0, scores)))
+    found, gold = np.concatenate(logits), task.gold(held_out)
+    print(task.report(gold, found))
+    if options.tune_thresholds:
+        print(replace(task, thresholds=best_thresholds(gold > 0, task.scores(found))).report(gold, found))
 
 
 if __name__ == "__main__":

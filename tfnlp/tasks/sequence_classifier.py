@@ -364,7 +364,7 @@ class SequenceClassifier(LabelledTask):
         problem = self.problem
         predicted = self.predict(list(inputs), top_k=len(problem.labels))
         return [
-            f"{given!r:.80}: served { ({name: values[i] for name, values in served.items()}) }, predicted {answer}"
+            f"{given!r:.80}: served {problem.read(served, i)}, predicted {answer}"
             for i, (given, answer) in enumerate(zip(inputs, predicted, strict=True))
             if not problem.served_alike(served, i, answer)
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -39,6 +40,13 @@ class TextProblem(abc.ABC):
 
     type: ClassVar[ProblemType]  # by transformers' names
     main_metric: ClassVar[str] = "macro_f1"
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        if len(self.thresholds) not in (1, count):
+            raise ArgumentError(
+                f"`thresholds` must be one number or {count}, one for each label; they are {self.thresholds}."
+            )
 
     @property
     @abc.abstractmethod
@@ -76,9 +84,10 @@ class TextProblem(abc.ABC):
 
     def served_alike(self, served: dict[str, np.ndarray], i: int, expected: Labels) -> bool:
         """Tell whether a SavedModel's answer for input `i` is the expected one: all labels with their scores."""
-        return are_close(self._read(served, i), expected)
+        return are_close(self.read(served, i), expected)
 
-    def _read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+        """Return all labels with their scores, as a SavedModel's outputs give them for input `i`."""
         pairs = zip(served["labels"][i], served["scores"][i], strict=True)
         return Labels(Label(name.decode(), float(score)) for name, score in pairs)
 
@@ -139,15 +148,10 @@ class MultiLabel(TextProblem):
         """A number for each label: 1 if the text has it."""
         return Target(dtype="float32", shape=(len(self.labels),))
 
-    @property
+    @cached_property
     def least(self) -> np.ndarray:
         """The threshold of each label. Shape `(labels,)`, float32."""
-        count = len(self.labels)
-        if len(self.thresholds) not in (1, count):
-            raise ArgumentError(
-                f"`thresholds` must be one number or {count}, one for each label; they are {self.thresholds}."
-            )
-        return np.broadcast_to(np.array(self.thresholds, np.float32), (count,))
+        return np.broadcast_to(np.array(self.thresholds, np.float32), (len(self.labels),))
 
     @staticmethod
     def names_in(record: Record) -> list[str]:
@@ -182,7 +186,7 @@ class MultiLabel(TextProblem):
         least = {name: float(value) for name, value in zip(self.labels.names, self.least, strict=True)}
         return super().served_alike(served, i, expected) and all(
             is_chosen == (label.score >= least[label.name]) or abs(label.score - least[label.name]) <= 1e-5
-            for label, is_chosen in zip(self._read(served, i), served["is_chosen"][i], strict=True)
+            for label, is_chosen in zip(self.read(served, i), served["is_chosen"][i], strict=True)
         )
 
 
@@ -223,7 +227,8 @@ class Regression(TextProblem):
         """Return the numbers."""
         return {"score": logits[:, 0]}
 
-    def _read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+        """Return the number, as a SavedModel's outputs give it for input `i`."""
         return Labels([Label(self.labels.names[0], float(served["score"][i]))])
 
 
