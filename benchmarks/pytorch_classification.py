@@ -1,9 +1,10 @@
 """The recipe of `tfnlp train text-classification` in plain PyTorch, for comparison.
 
     python -m benchmarks.pytorch_classification --model M --train F --dev F --columns text,label [--label-separator ,]
-        [--tune-thresholds]
+        [--tune-thresholds] [--zero-bias]
 
-Same data, labels, batch size, AdamW, warm-up and decay, clipping; padded per batch. The report is tfnlp's own.
+Same data, labels, batch size, AdamW, warm-up and decay, clipping; padded per batch. The report is tfnlp's own. The new
+head's bias starts where tfnlp's does, or with `--zero-bias` where transformers' does.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--columns", required=True)
     parser.add_argument("--label-separator")
     parser.add_argument("--tune-thresholds", action="store_true")
+    parser.add_argument("--zero-bias", action="store_true")
     options = parser.parse_args()
     pytorch_training.seed(options.seed)
     columns = options.columns.split(",")
@@ -46,6 +48,10 @@ def main() -> None:
     model = AutoModelForSequenceClassification.from_pretrained(
         options.model, num_labels=len(names), problem_type=problem
     )
+    usual = task.usual_logits([task.gold(records)])
+    if usual is not None and not options.zero_bias:
+        last = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
+        last.bias.data = torch.tensor(usual, dtype=torch.float32)
 
     def encode(records):
         texts = [record["text"] for record in records]

@@ -9,7 +9,7 @@ import tfnlp
 from tests.tiny import ARCHITECTURES, LABELS, build_config
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import AutoHead, position_limit
-from tfnlp.checkpoints.weights import SafetensorsFile, pytorch_weights, save_safetensors
+from tfnlp.checkpoints.weights import SafetensorsFile, output_bias, pytorch_weights, save_safetensors
 from tfnlp.errors import CheckpointError, UnsupportedModelError
 
 IDS = np.random.default_rng(0).integers(5, 30, (2, 9)).astype(np.int32)
@@ -147,6 +147,23 @@ def test_faults_of_upstream():
     assert head(tf.constant(IDS[:, None])).logits.shape == (2, 1)
     with pytest.raises(UnsupportedModelError, match=r"^TFLongformerForMultipleChoice gives other numbers"):
         tfnlp.TFAutoModelForMultipleChoice.from_config(transformers.LongformerConfig())
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "mpnet", "xlm-roberta", "deberta-v2"])
+def test_the_bias_of_the_outputs(name):
+    config = build_config(name, 40, id2label=dict(enumerate("abc")), pad_token_id=1)
+    head = tfnlp.TFAutoModelForSequenceClassification.from_config(config)
+    before = logits_of(head)
+    output_bias(head, 3).assign([1.0, -2.0, 3.0])
+    np.testing.assert_allclose(logits_of(head) - before, [[1.0, -2.0, 3.0]] * 2, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
+def test_outputs_without_a_bias():
+    config = build_config("gpt2", 40, id2label=dict(enumerate("abc")), pad_token_id=1)
+    head = tfnlp.TFAutoModelForSequenceClassification.from_config(config)
+    head.build_in_name_scope()
+    assert output_bias(head, 3) is None
 
 
 def test_the_longest_row():

@@ -72,6 +72,35 @@ def test_several_labels(several):
     assert len(several.predict(TEXTS[0], top_k=9)) == 3
 
 
+def bias_of(task):
+    return task.head.classifier.bias.numpy()
+
+
+def test_a_new_head_starts_from_base_rates(tmp_path):
+    names = (["a"], ["a"], ["b"], [], ["a"])
+    records = [{"text": text, "label": label} for text, label in zip(TEXTS, names, strict=True)]
+    task = build(tmp_path, labels=["a", "b", "unseen"])
+    task.fit(records, epochs=1, learning_rate=0.0, verbose=0)
+    rates = np.array([3 + 1, 1 + 1, 0 + 1]) / (5 + 2)
+    np.testing.assert_allclose(bias_of(task), np.log(rates / (1 - rates)), atol=1e-6)
+    task.fit(records[:1], epochs=1, learning_rate=0.0, verbose=0)  # it has one already
+    np.testing.assert_allclose(bias_of(task), np.log(rates / (1 - rates)), atol=1e-6)
+
+
+def test_a_new_head_starts_from_the_mean(tmp_path):
+    task = build(tmp_path)
+    task.fit(NUMBERS, epochs=1, learning_rate=0.0, verbose=0)
+    assert bias_of(task) == pytest.approx([np.mean([record["score"] for record in NUMBERS])])
+
+
+def test_a_trained_head_keeps_its_bias(random):
+    task = SequenceClassifier.from_pretrained(random[0], problem_type="multi_label_classification")
+    before = bias_of(task)
+    assert before.any()
+    task.fit([{"text": "x", "label": ["a"]}], epochs=1, learning_rate=0.0, verbose=0)
+    np.testing.assert_array_equal(bias_of(task), before)
+
+
 def test_several_labels_are_served(several, tmp_path):
     several.export(tmp_path / "1", samples=TEXTS)
     found = ask(tmp_path / "1", text=TEXTS)

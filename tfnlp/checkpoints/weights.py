@@ -154,6 +154,12 @@ def head_variables(model: keras.Model) -> list[Any]:
     return [variable for variable in model.weights if id(variable) not in base]
 
 
+def output_bias(model: keras.Model, size: int) -> Any:
+    """Return the bias of a built head's last layer, of shape `(size,)`; None if that layer has none."""
+    found = [variable for variable in head_variables(model) if variable.shape == (size,) and "bias" in variable.name]
+    return found[-1] if found else None
+
+
 def variables_named(model: keras.Model, names: Sequence[str]) -> list[Any]:
     """Return the variables of these names; where a file of TensorFlow's own layout was read, names are of layers."""
     wanted = set(names)

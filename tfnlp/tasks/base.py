@@ -109,6 +109,9 @@ class TaskModel(abc.ABC):
     def learn(self, records: Source) -> None:  # noqa: B027 -- a hook: most tasks have nothing to learn so
         """Take what the task must know before it is trained from training data: its labels, if it has any."""
 
+    def start_from(self, records: Source) -> None:  # noqa: B027 -- a hook
+        """Let the outputs of a new head start from what training data tells, before the first step."""
+
     def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
         del seed
@@ -381,6 +384,7 @@ class TaskModel(abc.ABC):
         source = self.source(records)
         self.learn(source)
         keras.utils.set_random_seed(plan.seed)
+        self.start_from(source)
         rows = self.rows(source)
         counts = pipeline.count_groups(rows, self.settings.max_length)
         steps = pipeline.num_batches(counts, plan.batch_size)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.last_token import prepare_padding
+from tfnlp.checkpoints.weights import output_bias
 from tfnlp.data.pipeline import CHUNK, RowChunk, Target
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
@@ -139,6 +140,20 @@ class SequenceClassifier(LabelledTask):
         if self.labels is None:
             logger.info("%s: %s, %d labels: %s", records.name, problem_type, len(labels), ", ".join(labels.names[:50]))
             self.set_labels(labels.names)
+
+    def start_from(self, records: Source) -> None:
+        """Let a new head answer the labels' base rates, or the numbers' mean, until it has learned better.
+
+        From zeros, the steps to such answers make the vectors of all texts alike, which takes long to undo where most
+        of many labels are rare (https://arxiv.org/abs/1708.02002, 4.1, starts so for that reason).
+        """
+        bias = output_bias(self.head, len(self.known_labels))
+        if bias is None or bias.numpy().any():  # it was trained
+            return
+        chunks = numbered(checked_examples(records, self._type), CHUNK)
+        usual = self.problem.usual_logits(self._gold(chunk, f"{records.name}: record", i) for i, chunk in chunks)
+        if usual is not None:
+            bias.assign(usual)
 
     @property
     def _type(self) -> ProblemType:

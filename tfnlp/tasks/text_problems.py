@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -61,6 +61,18 @@ class TextProblem(abc.ABC):
     @abc.abstractmethod
     def gold(self, records: Sequence[Record]) -> np.ndarray:
         """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
+
+    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:
+        """Return the logits that fit best where all texts get the same; None: a new head's zeros serve.
+
+        Args:
+            gold: what is right for records, chunk by chunk.
+
+        Returns:
+            Shape `(labels,)`, float64.
+        """
+        del gold
+        return None
 
     @abc.abstractmethod
     def loss(self, recipe: Recipe) -> keras.losses.Loss:
@@ -162,6 +174,11 @@ class MultiLabel(TextProblem):
         """Return which labels the records have. Shape `(records, labels)`, float32."""
         return np.array([[name in record["label"] for name in self.labels.names] for record in records], np.float32)
 
+    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the log odds of the labels' base rates; one more text with each and one without keep them finite."""
+        total, count = _summed(gold)
+        return np.log(total + 1) - np.log(count - total + 1)
+
     def loss(self, recipe: Recipe) -> keras.losses.Loss:
         """Return the cross entropy of each label by itself."""
         _refuse_weights(recipe)
@@ -212,6 +229,11 @@ class Regression(TextProblem):
         """Return the numbers. Shape `(records, 1)`, float32."""
         return np.array([[record["label"]] for record in records], np.float32)
 
+    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the mean."""
+        total, count = _summed(gold)
+        return total / count
+
     def loss(self, recipe: Recipe) -> keras.losses.Loss:
         """Return the squared error."""
         _refuse_weights(recipe)
@@ -230,6 +252,12 @@ class Regression(TextProblem):
     def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
         """Return the number, as a SavedModel's outputs give it for input `i`."""
         return Labels([Label(self.labels.names[0], float(served["score"][i]))])
+
+
+def _summed(gold: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Return the sum over all records, of shape `(labels,)`, and how many they are."""
+    sums, counts = zip(*((chunk.sum(0, np.float64), len(chunk)) for chunk in gold), strict=True)
+    return np.sum(sums, 0), sum(counts)
 
 
 def _refuse_weights(recipe: Recipe) -> None:
