@@ -306,7 +306,7 @@ def test_a_crash_while_saving_leaves_the_old_directory_whole(tagger, tmp_path, m
     def crash(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("tfnlp.tasks.base.save_safetensors", crash)
+    monkeypatch.setattr("tfnlp.tasks.pretrained.save_safetensors", crash)
     with pytest.raises(OSError, match="the disk is full"):
         tagger.save(tmp_path / "model")
     assert {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()} == before

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from tfnlp.data.sources import Source
 from tfnlp.errors import LabelError
 from tfnlp.labels import LabelMap
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 Self = TypeVar("Self", bound="LabelledTask")

@@ -20,9 +20,10 @@ from tfnlp.labels import IGNORE_ID
 from tfnlp.outputs import Fills
 from tfnlp.reports import PerplexityReport
 from tfnlp.tasks.asking import answers_for, check_top_k, records_of
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.filling import Filler
 from tfnlp.tasks.network import TOKENS_PER_BATCH, features_in_graph, outputs_in_steps, row_batches
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.windows import answering_tokens
 from tfnlp.tokenization.alignment import word_index
 from tfnlp.tokenization.encoded import Encoded

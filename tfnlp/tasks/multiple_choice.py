@@ -15,8 +15,9 @@ from tfnlp.data.sources import Source
 from tfnlp.outputs import Choice, Choices
 from tfnlp.reports import AccuracyReport
 from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import ChoiceCrossEntropy
 from tfnlp.training.recipe import Recipe

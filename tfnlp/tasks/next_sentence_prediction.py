@@ -17,9 +17,10 @@ from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label
 from tfnlp.reports import ClassificationReport
 from tfnlp.tasks.asking import answers_for, numbered, records_of
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.label_scores import label_scores
 from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe

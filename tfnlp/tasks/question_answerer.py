@@ -18,8 +18,9 @@ from tfnlp.errors import ArgumentError, DataError
 from tfnlp.outputs import Answer, Answers
 from tfnlp.reports import AnswerReport
 from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.span_decoding import RowTokens, Rules, Spans, best_answers
 from tfnlp.tokenization.alignment import answer_tokens
 from tfnlp.tokenization.encoded import Encoded

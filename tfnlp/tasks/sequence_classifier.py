@@ -32,7 +32,6 @@ from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, check_top_k, numbered, records_of
-from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import (
@@ -42,6 +41,7 @@ from tfnlp.tasks.network import (
     mean_of_rows,
     outputs_in_steps,
 )
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.text_problems import NUMBER, TEXT_PROBLEMS, TextProblem
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer

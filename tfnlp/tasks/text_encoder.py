@@ -22,7 +22,7 @@ from tfnlp.layers.pooling import POOLING_MODES, Pooling, PoolingMode
 from tfnlp.outputs import Predictions
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, records_of
-from tfnlp.tasks.base import Settings, TaskModel
+from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.network import (
     all_row_outputs,
     features_in_graph,
@@ -30,6 +30,7 @@ from tfnlp.tasks.network import (
     mean_of_rows,
     outputs_in_steps,
 )
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import CosineError, RankingLoss
 from tfnlp.training.recipe import Recipe

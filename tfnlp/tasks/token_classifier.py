@@ -21,10 +21,10 @@ from tfnlp.labels import IGNORE_ID, LabelMap, Span
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
 from tfnlp.tasks.asking import answers_for
-from tfnlp.tasks.base import Settings
 from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder, TokenScores, to_serving_tensors
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy

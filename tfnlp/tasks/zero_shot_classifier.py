@@ -14,8 +14,8 @@ from tfnlp.data.text_records import SINGLE
 from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.outputs import Label, Labels
 from tfnlp.tasks.asking import answers_for, numbered
-from tfnlp.tasks.base import Settings
 from tfnlp.tasks.label_scores import are_close, ranked_labels
+from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tokenization.tokenizer import Tokenizer
 
