@@ -143,27 +143,7 @@ def build_dataset(
         Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets, of shape
         `(batch, length)` or `(batch, ...)`.
     """
-    tokens = tf.RaggedTensorSpec([None, None, None], tf.int32, 2)
-    specs = {
-        name: tokens if target.per_token else tf.RaggedTensorSpec([None, None, *target.shape], target.dtype, 1)
-        for name, target in targets.items()
-    }
-
-    def generate() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        for chunk in rows:
-            yield (
-                {name: _ragged(_ragged(chunk.columns[name], chunk.splits), chunk.group_splits) for name in names},
-                {
-                    name: _ragged(
-                        _ragged(chunk.targets[name], chunk.splits) if target.per_token else chunk.targets[name],
-                        chunk.group_splits,
-                    )
-                    for name, target in targets.items()
-                },
-            )
-
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=(dict.fromkeys(names, tokens), specs))
-    dataset = dataset.unbatch()
+    dataset = _groups(rows, names, targets)
     if shuffle:
         dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS, seed=seed)
     lengths = bucket_lengths(max_length)
@@ -187,6 +167,31 @@ def build_dataset(
     if shuffle:  # full batches of common lengths come first, and the rest of each bucket at the end of the epoch
         dataset = dataset.shuffle(64, seed=seed)
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _groups(rows: RowSource, names: Sequence[str], targets: Mapping[str, Target]) -> tf.data.Dataset:
+    """Return groups of rows one by one: features and targets, each ragged by row."""
+    tokens = tf.RaggedTensorSpec([None, None, None], tf.int32, 2)
+    specs = {
+        name: tokens if target.per_token else tf.RaggedTensorSpec([None, None, *target.shape], target.dtype, 1)
+        for name, target in targets.items()
+    }
+
+    def generate() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        for chunk in rows:
+            yield (
+                {name: _ragged(_ragged(chunk.columns[name], chunk.splits), chunk.group_splits) for name in names},
+                {
+                    name: _ragged(
+                        _ragged(chunk.targets[name], chunk.splits) if target.per_token else chunk.targets[name],
+                        chunk.group_splits,
+                    )
+                    for name, target in targets.items()
+                },
+            )
+
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=(dict.fromkeys(names, tokens), specs))
+    return dataset.unbatch()
 
 
 def _ragged(values: Any, splits: np.ndarray) -> tf.RaggedTensor:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, final
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import written_whole
@@ -18,17 +16,17 @@ from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source, as_source
 from tfnlp.data.table_records import LAYOUT, Supervision, as_table_question, checked_table_questions, number_in
-from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError, UnsupportedTokenizerError
+from tfnlp.errors import ArgumentError, UnsupportedModelError, UnsupportedTokenizerError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
-from tfnlp.tasks.asking import PROGRESS_AFTER, answers_for
+from tfnlp.tasks.asking import answers_for
+from tfnlp.tasks.table_rows import TableRows
 from tfnlp.tokenization.pretrained import load_table_tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.recipe import Recipe, create_training_variables
 
 _AUTO_CLASS = "TFAutoModelForTableQuestionAnswering"
 _BY_ANSWER = ("cell_selection_preference", "huber_loss_delta")  # what the loss of numbers needs
-_NUM_TYPES = 7  # of TAPAS's token type ids: segment, column, row, earlier answer, two ranks, relation
 
 
 @final
@@ -106,6 +104,10 @@ class TableQuestionAnswerer:
         names = self.config.aggregation_labels or {i: str(i) for i in range(count)}
         return Supervision(tuple(names[i] for i in range(count)), bool(count and self.config.use_answer_as_supervision))
 
+    @property
+    def _rows(self) -> TableRows:
+        return TableRows(self.hf, self.supervision)
+
     # Training
 
     def source(self, records: Any) -> Source:
@@ -138,25 +140,6 @@ class TableQuestionAnswerer:
         model.add_loss(tf.reduce_mean(outputs.loss))
         return model
 
-    @property
-    def _specs(self) -> dict[str, tf.TensorSpec]:
-        """What a row to train on consists of."""
-        specs = {
-            "input_ids": tf.TensorSpec([None], tf.int32),
-            "attention_mask": tf.TensorSpec([None], tf.int32),
-            "token_type_ids": tf.TensorSpec([None, _NUM_TYPES], tf.int32),
-            "labels": tf.TensorSpec([None], tf.int32),
-        }
-        if self.supervision.by_name:
-            specs["aggregation_labels"] = tf.TensorSpec([], tf.int32)
-        if self.supervision.by_answer:
-            specs |= {
-                "numeric_values": tf.TensorSpec([None], tf.float32),
-                "numeric_values_scale": tf.TensorSpec([None], tf.float32),
-                "float_answer": tf.TensorSpec([], tf.float32),
-            }
-        return specs
-
     def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
         """Build the `tf.data.Dataset` that `training_model` is made for. All rows are made now, and kept in memory.
 
@@ -173,27 +156,7 @@ class TableQuestionAnswerer:
             `float_answer` (float32, `(batch,)`).
         """
         found = checked_table_questions(self.source(records), self.supervision, is_training=True)
-        records = tqdm(found, desc="lay out tables", unit="table", delay=PROGRESS_AFTER)
-        rows = [self._row(record, number) for number, record in enumerate(records, start=1)]
-        dataset = tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=self._specs)
-        if shuffle:
-            dataset = dataset.shuffle(len(rows), seed=seed)
-        fill = {"input_ids": self.hf.pad_token_id, "numeric_values": math.nan, "numeric_values_scale": 1.0}
-        fill = {name: tf.constant(fill.get(name, 0), spec.dtype) for name, spec in self._specs.items()}
-        length = max(len(row["input_ids"]) for row in rows)
-        shapes = {name: [length if size is None else size for size in spec.shape] for name, spec in self._specs.items()}
-        batches = dataset.repeat().padded_batch(batch_size, shapes, fill, drop_remainder=True)
-        return batches.take(-(-len(rows) // batch_size)).prefetch(tf.data.AUTOTUNE)
-
-    def _row(self, record: Record, number: int) -> dict[str, Any]:
-        places = record["answer_coordinates"]
-        encoded = self._encode(
-            record["table"], record["query"], f"record {number}",
-            answer_coordinates=[places], answer_text=[record["answers"]],
-        )  # fmt: skip
-        row = {name: values[0] for name, values in encoded.items()}
-        row |= {"aggregation_labels": record["aggregation_label"], "float_answer": record["float_answer"]}
-        return {name: np.asarray(row[name], spec.dtype.as_numpy_dtype) for name, spec in self._specs.items()}
+        return self._rows.dataset(found, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
     def fit(
         self,
@@ -261,25 +224,8 @@ class TableQuestionAnswerer:
             record = as_table_question(given, number)
             yield self._answer(record["table"], record["query"], f"question {number}", drop_rows)
 
-    def _encode(self, table: Any, query: str, where: str, *, drop_rows: bool = False, **answers: Any) -> Any:
-        """Return the tokens of a question and its table, a list of one row of each."""
-        try:
-            with warnings.catch_warnings():  # of pandas 2, which pandas 3 made an error; 2026-11
-                warnings.filterwarnings("ignore", "Series.__getitem__ treating keys as positions", FutureWarning)
-                encoded = self.hf(table=table, queries=[query], truncation="drop_rows_to_fit", **answers)
-        except ValueError as error:  # too many columns, for example
-            raise DataError(f"{where}: TAPAS can't read the table of {query!r:.80}: {error}.") from error
-        num_rows = max(types[2] for types in encoded["token_type_ids"][0])
-        if num_rows < len(table) and not drop_rows:
-            raise DataError(
-                f"{where}: {num_rows} of the {len(table)} rows of the table fit into {self.hf.model_max_length} "
-                "tokens: leave out rows and columns that the question is not about, or have the last rows left out "
-                "by `predict(..., drop_rows=True)`."
-            )
-        return encoded
-
     def _answer(self, table: Any, query: str, where: str, drop_rows: bool) -> TableAnswer:
-        encoded = self._encode(table, query, where, drop_rows=drop_rows)
+        encoded = self._rows.encode(table, query, where, drop_rows=drop_rows)
         encoded = {name: tf.constant(values, tf.int32) for name, values in encoded.items()}
         outputs = self.head(encoded, training=False)
         logits = [outputs.logits]
