@@ -43,7 +43,7 @@ def main() -> None:
     records, problem = read(options.train)
     kind = TEXT_PROBLEMS[problem]
     names = sorted({name for record in records for name in kind.names_in(record)}) or [NUMBER]
-    task = kind(LabelMap(tuple(names)), thresholds=(0.5,))
+    task = kind(LabelMap(tuple(names)))
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model = AutoModelForSequenceClassification.from_pretrained(
         options.model, num_labels=len(names), problem_type=problem
@@ -76,7 +76,8 @@ def main() -> None:
         for start in range(0, len(rows), 32):
             logits.append(model(**collate(rows[start : start + 32])).logits.numpy())
     found, gold = np.concatenate(logits), task.gold(held_out)
-    print(task.report(gold, found))
+    report = task.report(gold, found)
+    print(report, f"loss {report.loss:.4f}", sep="\n")
     if options.tune_thresholds:
         print(replace(task, thresholds=best_thresholds(gold > 0, task.scores(found))).report(gold, found))
 

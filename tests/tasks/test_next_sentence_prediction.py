@@ -44,6 +44,14 @@ def test_lists_generators_and_long_texts(directory, tmp_path):
     assert task.predict({"text": "Ada", "text_pair": TEXTS[0]}).name == answers[0].name
 
 
+def test_labels_may_have_weights(directory):
+    task = NextSentencePrediction.from_pretrained(directory)
+    task.fit(FOLLOWING, epochs=1, label_weights={"NotNext": 0.5}, verbose=0)
+    assert task.model.loss["logits"].label_weights == pytest.approx([1.0, 0.5])
+    with pytest.raises(LabelError, match=r"unknown label 'next'"):
+        task.fit(FOLLOWING, label_weights={"next": 0.5}, verbose=0)
+
+
 def test_wrong_input(directory, tmp_path):
     task = NextSentencePrediction.from_pretrained(directory)
     with pytest.raises(DataError, match=r"^text 2: expected a pair of texts; found one\.$"):

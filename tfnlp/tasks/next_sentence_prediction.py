@@ -14,19 +14,19 @@ from tfnlp.data.sources import Source
 from tfnlp.data.text_records import LAYOUT, SINGLE, as_example, checked_examples
 from tfnlp.errors import DataError, LabelError
 from tfnlp.labels import LabelMap
-from tfnlp.outputs import Label
+from tfnlp.outputs import Labels
 from tfnlp.reports import ClassificationReport
 from tfnlp.tasks.asking import answers_for, numbered, records_of
 from tfnlp.tasks.base import TaskModel
-from tfnlp.tasks.label_scores import label_scores
+from tfnlp.tasks.label_scores import ranked_labels
 from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tasks.pretrained import Settings
+from tfnlp.tasks.text_problems import SingleLabel
 from tfnlp.tokenization.encoded import Encoded
-from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
-from tfnlp.training.text_metrics import single_label_report
 
 LABELS = LabelMap(("IsNext", "NotNext"))  # in the order of the head's logits
+_PROBLEM = SingleLabel(LABELS)
 _PREDICTED_TOGETHER = 2048  # pairs
 
 
@@ -63,7 +63,7 @@ class NextSentencePrediction(TaskModel):
                 _check_pair(record, where)
                 if record["label"] not in LABELS.ids:
                     raise LabelError(f"{where}: {LABELS.unknown(record['label'])}")
-            yield self._encoded(chunk), np.array([LABELS.ids[record["label"]] for record in chunk], np.int32)
+            yield self._encoded(chunk), _PROBLEM.gold(chunk)
 
     def _encoded(self, records: Sequence[Record]) -> Encoded:
         texts, pairs = ([record[name] for record in records] for name in ("text", "text_pair"))
@@ -71,8 +71,7 @@ class NextSentencePrediction(TaskModel):
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy."""
-        recipe.refuse("label_weights")
-        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+        return {"logits": _PROBLEM.loss(recipe)}
 
     # Evaluation
 
@@ -88,8 +87,7 @@ class NextSentencePrediction(TaskModel):
         """
         found = [(gold, self._logits(encoded, len(gold))) for encoded, gold in self._labelled(self.source(records))]
         gold, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        loss = float(self.loss(Recipe())["logits"](gold, logits).numpy())
-        return single_label_report(LABELS.names, gold, logits.argmax(1), loss=loss)
+        return _PROBLEM.report(gold, logits)
 
     @property
     def main_metric(self) -> str:
@@ -115,13 +113,13 @@ class NextSentencePrediction(TaskModel):
         Raises:
             DataError: if an input is no pair.
         """
-        return answers_for(inputs, self._answers, is_one=isinstance(inputs, (str, tuple, dict)))
+        is_one = isinstance(inputs, (str, tuple, dict))
+        return answers_for(inputs, lambda given: (labels[0] for labels in self._ranked(given)), is_one=is_one)
 
-    def _answers(self, inputs: Iterable[Any]) -> Iterator[Label]:
+    def _ranked(self, inputs: Iterable[Any]) -> Iterator[Labels]:
         for _, records in records_of(inputs, _PREDICTED_TOGETHER, _as_pair):
-            for scores in label_scores(self._logits(self._encoded(records), len(records)), SINGLE):
-                best = int(scores.argmax())
-                yield Label(LABELS.names[best], float(scores[best]))
+            for scores in _PROBLEM.scores(self._logits(self._encoded(records), len(records))):
+                yield ranked_labels(LABELS.names, scores)
 
     # Serving
 
@@ -147,25 +145,22 @@ class NextSentencePrediction(TaskModel):
             text_pair: Shape `(batch,)`, string.
 
         Returns:
-            `label`, string, and `score`, float32, of shape `(batch,)`; `scores`, of `IsNext` and `NotNext`, of shape
-            `(batch, 2)`.
+            `label`, string, and `score`, float32, of shape `(batch,)`; `labels` and `scores`, of shape `(batch, 2)`:
+            both, the likelier first.
         """
         rows = self.tokenizer.graph(
             text, text_pair, max_length=self.settings.max_length, stride=self.settings.stride, truncation="only_second"
         )
         logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
-        scores = tf.nn.softmax(tf.math.unsorted_segment_mean(logits, rows["row_to_record"], tf.size(text)))
-        label = tf.gather(tf.constant(LABELS.names), tf.argmax(scores, 1))
-        return {"label": label, "score": tf.reduce_max(scores, 1), "scores": scores}
+        return _PROBLEM.serve(tf.math.unsorted_segment_mean(logits, rows["row_to_record"], tf.size(text)))
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = []
-        for i, answer in enumerate(self.predict(list(inputs))):
-            score = served["scores"][i, LABELS.ids[answer.name]]
-            if abs(score - answer.score) > 1e-5 or served["score"][i] < served["scores"][i].max():
-                differences.append(f"{inputs[i]!r:.80}: served {served['scores'][i].tolist()}, predicted {answer}")
-        return differences
+        return [
+            f"{given!r:.80}: served {_PROBLEM.read(served, i)}, predicted {labels}"
+            for i, (given, labels) in enumerate(zip(inputs, self._ranked(inputs), strict=True))
+            if not _PROBLEM.served_alike(served, i, labels)
+        ]
 
 
 def _check_pair(record: Record, where: str) -> None:

@@ -36,7 +36,7 @@ class TextProblem(abc.ABC):
     """
 
     labels: LabelMap
-    thresholds: tuple[float, ...]
+    thresholds: tuple[float, ...] = (0.5,)
 
     type: ClassVar[ProblemType]  # by transformers' names
     main_metric: ClassVar[str] = "macro_f1"

@@ -43,8 +43,7 @@ class AdamW(keras.optimizers.legacy.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101).
 
     tf_keras's own AdamW is made of a dozen ops for each variable; this is one fused kernel and, where weights decay,
-    one more op: faster in a step, and much faster to trace. Steps are those of `torch.optim.AdamW`, but for epsilon,
-    which the kernel adds before the bias correction, as in the Adam paper's remark on efficiency.
+    one more op: faster in a step, and much faster to trace. Steps are those of `torch.optim.AdamW`.
     """
 
     def __init__(
@@ -82,6 +81,12 @@ class AdamW(keras.optimizers.legacy.Adam):
     def _transform_gradients(self, grads_and_vars: Any) -> Any:
         """Make gradients of embeddings dense first: as slices, a repeated token would count wrongly in the norm."""
         return super()._transform_gradients([(_dense(grad), var) for grad, var in grads_and_vars])
+
+    def _prepare_local(self, var_device: str, var_dtype: Any, apply_state: Any) -> None:
+        """Correct epsilon, which the kernel adds before the correction of the moments' bias, as these are."""
+        super()._prepare_local(var_device, var_dtype, apply_state)
+        state = apply_state[var_device, var_dtype]
+        state["epsilon"] *= tf.sqrt(1 - state["beta_2_power"])
 
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None) -> tf.Operation:
         if not self.decays(var):
