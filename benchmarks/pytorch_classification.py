@@ -48,10 +48,10 @@ def main() -> None:
     model = AutoModelForSequenceClassification.from_pretrained(
         options.model, num_labels=len(names), problem_type=problem
     )
-    usual = task.usual_logits([task.gold(records)])
-    if usual is not None and not options.zero_bias:
-        last = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
-        last.bias.data = torch.tensor(usual, dtype=torch.float32)
+    prior = task.prior_logits([task.gold(records)])
+    last = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    if prior is not None and not options.zero_bias and last.bias is not None and not last.bias.any():
+        last.bias.data = torch.tensor(prior, dtype=torch.float32)
 
     def encode(records):
         texts = [record["text"] for record in records]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import tfnlp
 from tests.tiny import FOLLOWING, LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
 from tfnlp import NextSentencePrediction
+from tfnlp._backend import tf
 from tfnlp.cli import app
 from tfnlp.errors import DataError, LabelError, UnsupportedModelError
 
@@ -42,6 +43,18 @@ def test_lists_generators_and_long_texts(directory, tmp_path):
     answers = task.predict(pairs)
     assert list(task.predict(iter(pairs))) == answers
     assert task.predict({"text": "Ada", "text_pair": TEXTS[0]}).name == answers[0].name
+
+
+def test_what_is_served(directory):
+    task = NextSentencePrediction.from_pretrained(directory, max_length=24, stride=6)
+    pairs = [("Ada", text) for text in [*TEXTS, LONG_TEXT]]
+    given = {name: tf.constant(texts) for name, texts in task.to_serving_inputs(pairs).items()}
+    served = {name: values.numpy() for name, values in task.serving_outputs(**given).items()}
+    assert served["labels"].shape == served["scores"].shape == (len(pairs), 2)
+    assert (served["labels"][:, 0] == served["label"]).all()
+    assert (served["scores"][:, 0] >= served["scores"][:, 1]).all()
+    assert task.compare_answers(pairs, served) == []
+    assert len(task.compare_answers(pairs, served | {"scores": served["scores"][:, ::-1]})) == len(pairs)
 
 
 def test_labels_may_have_weights(directory):

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -91,6 +92,33 @@ def test_a_new_head_starts_from_the_mean(tmp_path):
     task = build(tmp_path)
     task.fit(NUMBERS, epochs=1, learning_rate=0.0, verbose=0)
     assert bias_of(task) == pytest.approx([np.mean([record["score"] for record in NUMBERS])])
+
+
+def test_a_head_for_other_labels_starts_from_base_rates_too(random):
+    options = {"problem_type": "multi_label_classification", "labels": ["x", "y", "z"]}
+    task = SequenceClassifier.from_pretrained(random[0], **options)
+    assert not bias_of(task).any()
+    task.fit([{"text": "x", "label": ["x"]}], epochs=1, learning_rate=0.0, verbose=0)
+    np.testing.assert_allclose(bias_of(task), np.log([2.0, 0.5, 0.5]), atol=1e-6)
+
+
+def test_base_rates_of_a_file(tmp_path):
+    file = tmp_path / "many.jsonl"  # more records than are read at once
+    file.write_text("".join(json.dumps({"text": "a", "label": ["a"] * (i % 3 == 0)}) + "\n" for i in range(600)))
+    task = build(tmp_path, labels=["a", "b"])
+    task.learn(source := task.source(file))
+    task.start_from(source)
+    np.testing.assert_allclose(bias_of(task), np.log([201 / 401, 1 / 601]), atol=1e-6)
+
+
+def test_a_fit_that_fails_leaves_the_bias(tmp_path):
+    task = build(tmp_path, labels=["a", "b"])
+    right = [{"text": "x", "label": ["a"]}]
+    with pytest.raises(LabelError, match=r"^the records: record 1: unknown label 'c'"):
+        task.fit([{"text": "x", "label": ["c"]}], verbose=0)
+    with pytest.raises(DataError, match="expected one text; found two"):
+        task.fit(right, validation_data=[{"text": "x", "text_pair": "y", "label": ["a"]}], verbose=0)
+    assert not bias_of(task).any()
 
 
 def test_a_trained_head_keeps_its_bias(random):

@@ -102,6 +102,8 @@ def test_other_labels_make_a_new_head(checkpoints, caplog):
     assert task.labels.names == tuple(names)
     trained = fresh(checkpoints).head.classifier.kernel.numpy()
     assert not np.array_equal(task.head.classifier.kernel.numpy(), trained)
+    assert fresh(checkpoints).head.classifier.bias.numpy().any()
+    assert not task.head.classifier.bias.numpy().any()
     assert "new labels; its head is initialised anew" in caplog.text
     again = fresh(checkpoints, labels=list(reversed(LABELS)))
     assert again.labels.names == tuple(LABELS), "the checkpoint's own labels keep its order"

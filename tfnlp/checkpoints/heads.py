@@ -81,8 +81,11 @@ class AutoHead:
             raise TypeError(f"with `config=`, change the configuration itself; got {sorted(options)} as well")
         model = self.from_config(config)
         model.build_in_name_scope()
+        own = [(variable, variable.numpy()) for variable in head_variables(model)] if fresh_head else []
         report = load_weights(model, name_or_path, **location)
-        fresh = head_variables(model) if fresh_head else variables_named(model, report.fresh)
+        for variable, start in own:  # also where the checkpoint's has the same shape
+            variable.assign(start)
+        fresh = [variable for variable, _ in own] if fresh_head else variables_named(model, report.fresh)
         initialise(fresh, seed, scale=getattr(config, "initializer_range", 0.02))
         if fresh_head and not report.missing:
             logger.warning("%s: new labels; its head is initialised anew", type(model).__name__)

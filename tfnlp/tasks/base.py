@@ -205,7 +205,6 @@ class TaskModel(PretrainedTask):
         source = self.source(records)
         self.learn(source)
         keras.utils.set_random_seed(plan.seed)
-        self.start_from(source)
         rows = self.rows(source)
         counts = pipeline.count_groups(rows, self.settings.max_length)
         steps = pipeline.num_batches(counts, plan.batch_size)
@@ -218,6 +217,7 @@ class TaskModel(PretrainedTask):
             validation = self.source(validation_data)
             self.check_validation(validation)
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
+        self.start_from(source)
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
 
     # Serving

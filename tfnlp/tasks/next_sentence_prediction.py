@@ -12,7 +12,7 @@ from tfnlp.data.pipeline import CHUNK, RowChunk, Target
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source
 from tfnlp.data.text_records import LAYOUT, SINGLE, as_example, checked_examples
-from tfnlp.errors import DataError, LabelError
+from tfnlp.errors import DataError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Labels
 from tfnlp.reports import ClassificationReport
@@ -48,7 +48,7 @@ class NextSentencePrediction(TaskModel):
 
     # Training
 
-    targets: ClassVar[dict[str, Target]] = {"logits": Target()}  # type: ignore[misc]
+    targets: ClassVar[dict[str, Target]] = {"logits": _PROBLEM.target}  # type: ignore[misc]
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield labelled rows; each window of a pair has its label."""
@@ -59,11 +59,9 @@ class NextSentencePrediction(TaskModel):
     def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
         for start, chunk in numbered(checked_examples(records, SINGLE), CHUNK):
             for number, record in enumerate(chunk, start=start):
-                where = f"{records.name}: record {number}"
-                _check_pair(record, where)
-                if record["label"] not in LABELS.ids:
-                    raise LabelError(f"{where}: {LABELS.unknown(record['label'])}")
-            yield self._encoded(chunk), _PROBLEM.gold(chunk)
+                _check_pair(record, f"{records.name}: record {number}")
+            gold = _PROBLEM.checked_gold(chunk, f"{records.name}: record", start)
+            yield self._encoded(chunk), gold
 
     def _encoded(self, records: Sequence[Record]) -> Encoded:
         texts, pairs = ([record[name] for record in records] for name in ("text", "text_pair"))

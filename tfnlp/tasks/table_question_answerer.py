@@ -225,7 +225,7 @@ class TableQuestionAnswerer:
             yield self._answer(record["table"], record["query"], f"question {number}", drop_rows)
 
     def _answer(self, table: Any, query: str, where: str, drop_rows: bool) -> TableAnswer:
-        encoded = self._rows.encode(table, query, where, drop_rows=drop_rows)
+        encoded = self._rows.encode(table, query, where=where, drop_rows=drop_rows)
         encoded = {name: tf.constant(values, tf.int32) for name, values in encoded.items()}
         outputs = self.head(encoded, training=False)
         logits = [outputs.logits]

@@ -34,7 +34,7 @@ class TableRows:
     hf: Any
     supervision: Supervision
 
-    def encode(self, table: Any, query: str, where: str, *, drop_rows: bool = False, **answers: Any) -> Any:
+    def encode(self, table: Any, query: str, *, where: str, drop_rows: bool = False, **answers: Any) -> Any:
         """Return the tokens of a question and its table, a list of one row of each.
 
         Args:
@@ -108,7 +108,7 @@ class TableRows:
     def _row(self, record: Record, number: int) -> dict[str, Any]:
         places = record["answer_coordinates"]
         encoded = self.encode(
-            record["table"], record["query"], f"record {number}",
+            record["table"], record["query"], where=f"record {number}",
             answer_coordinates=[places], answer_text=[record["answers"]],
         )  # fmt: skip
         row = {name: values[0] for name, values in encoded.items()}

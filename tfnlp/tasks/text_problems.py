@@ -14,12 +14,12 @@ from tfnlp._backend import keras, tf
 from tfnlp.data.pipeline import Target
 from tfnlp.data.readers import Record
 from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE, ProblemType
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.label_scores import are_close, label_scores, ranked_labels
-from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.losses import cross_entropy
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.text_metrics import multi_label_report, regression_report, single_label_report
 
@@ -62,8 +62,25 @@ class TextProblem(abc.ABC):
     def gold(self, records: Sequence[Record]) -> np.ndarray:
         """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
 
-    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:
-        """Return the logits that fit best where all texts get the same; None: a new head's zeros serve.
+    def checked_gold(self, records: Sequence[Record], where: str, start: int) -> np.ndarray:
+        """Return what is right for each record.
+
+        Args:
+            records: to look at.
+            where: what they are from, for messages.
+            start: the number of the first of them.
+
+        Raises:
+            LabelError: if one has a label that is not among `labels`.
+        """
+        for number, record in enumerate(records, start):
+            wrong = next((name for name in self.names_in(record) if name not in self.labels.ids), None)
+            if wrong is not None:
+                raise LabelError(f"{where} {number}: {self.labels.unknown(wrong)}")
+        return self.gold(records)
+
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:
+        """Return the logits that a new head gives all texts: about those that fit best so; None: zeros serve.
 
         Args:
             gold: what is right for records, chunk by chunk.
@@ -133,11 +150,7 @@ class SingleLabel(TextProblem):
 
     def loss(self, recipe: Recipe) -> keras.losses.Loss:
         """Return the cross entropy."""
-        weights = None
-        if recipe.label_weights is not None:
-            given = {self.labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
-            weights = [given.get(i, 1.0) for i in range(len(self.labels))]
-        return TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)
+        return cross_entropy(self.labels, recipe.label_weights, recipe.label_smoothing)
 
     def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport:
         """Compare the likeliest labels with the right ones."""
@@ -174,7 +187,7 @@ class MultiLabel(TextProblem):
         """Return which labels the records have. Shape `(records, labels)`, float32."""
         return np.array([[name in record["label"] for name in self.labels.names] for record in records], np.float32)
 
-    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
         """Return the log odds of the labels' base rates; one more text with each and one without keep them finite."""
         total, count = _summed(gold)
         return np.log(total + 1) - np.log(count - total + 1)
@@ -229,7 +242,7 @@ class Regression(TextProblem):
         """Return the numbers. Shape `(records, 1)`, float32."""
         return np.array([[record["label"]] for record in records], np.float32)
 
-    def usual_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
         """Return the mean."""
         total, count = _summed(gold)
         return total / count

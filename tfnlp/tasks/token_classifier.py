@@ -27,7 +27,7 @@ from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
-from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.losses import cross_entropy
 from tfnlp.training.metrics import TaggingScores, token_losses
 from tfnlp.training.recipe import Recipe
 
@@ -126,12 +126,7 @@ class TokenClassifier(LabelledTask):
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of labelled tokens."""
-        labels = self.known_labels
-        weights = None
-        if recipe.label_weights is not None:
-            given = {labels.id_of(name): weight for name, weight in recipe.label_weights.items()}
-            weights = [given.get(i, 1.0) for i in range(len(labels))]
-        return {"logits": TokenCrossEntropy(label_weights=weights, label_smoothing=recipe.label_smoothing)}
+        return {"logits": cross_entropy(self.known_labels, recipe.label_weights, recipe.label_smoothing)}
 
     def _labelled(self, records: Source) -> Iterator[_Labelled]:
         unaligned: list[Span] = []  # the first few

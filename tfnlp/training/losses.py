@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfnlp._backend import keras, tf
-from tfnlp.labels import IGNORE_ID
+from tfnlp.labels import IGNORE_ID, LabelMap
 
 
 @keras.utils.register_keras_serializable("tfnlp")
@@ -153,3 +153,15 @@ class RankingLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "scale": self.scale}
+
+
+def cross_entropy(labels: LabelMap, weights: Mapping[str, float] | None, smoothing: float) -> TokenCrossEntropy:
+    """Return the cross entropy of labels whose weights are given by name; of those not named they are 1.
+
+    Raises:
+        LabelError: if a name is not a label.
+    """
+    if weights is None:
+        return TokenCrossEntropy(label_smoothing=smoothing)
+    given = {labels.id_of(name): weight for name, weight in weights.items()}
+    return TokenCrossEntropy(label_weights=[given.get(i, 1.0) for i in range(len(labels))], label_smoothing=smoothing)

@@ -83,7 +83,7 @@ class AdamW(keras.optimizers.legacy.Adam):
         return super()._transform_gradients([(_dense(grad), var) for grad, var in grads_and_vars])
 
     def _prepare_local(self, var_device: str, var_dtype: Any, apply_state: Any) -> None:
-        """Correct epsilon, which the kernel adds before the correction of the moments' bias, as these are."""
+        """Scale epsilon as the root of the second moment: the kernel adds it before bias correction, PyTorch after."""
         super()._prepare_local(var_device, var_dtype, apply_state)
         state = apply_state[var_device, var_dtype]
         state["epsilon"] *= tf.sqrt(1 - state["beta_2_power"])
