@@ -69,17 +69,6 @@ def test_the_count_is_that_of_the_dataset():
     assert len(batches_of(lengths, shuffle=True)) == num_batches(count_groups(rows_of(lengths), 40), 3)
 
 
-def test_rows_of_all_lengths_may_share_a_batch():
-    lengths = [3, 8, 9, 16, 30, 5, 40, 2, 7, 7, 7]
-    found = [features["input_ids"].numpy() for features, _ in batches_of(lengths, group_by_length=False)]
-    assert [ids.shape for ids in found] == [(3, 16), (3, 32), (3, 40), (2, 8)]  # padded to the longest one's step
-    assert np.concatenate([ids[:, 0] for ids in found]).tolist() == list(range(10, 21))
-    counts = count_groups(rows_of(lengths), 40)
-    for size in (1, 3, 4, 11, 20):
-        batches = batches_of(lengths, shuffle=True, batch_size=size, group_by_length=False)
-        assert len(batches) == num_batches(counts, size, group_by_length=False) == -(-len(lengths) // size)
-
-
 def test_the_seed_decides_the_order_and_epochs_differ():
     lengths = [6] * 50
 

@@ -58,7 +58,6 @@ def _train(
     weight_decay: Annotated[float, typer.Option(min=0.0)] = 0.01,
     max_length: Annotated[int | None, typer.Option(help="Most tokens in a row; longer texts become windows.")] = None,
     stride: Annotated[int | None, typer.Option(help="Tokens that neighbouring windows share.")] = None,
-    group_by_length: Annotated[bool, typer.Option(help="Put rows of like length in a batch: less padding.")] = True,
     patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better score.")] = None,
     seed: int = 0,
 ) -> None:
@@ -76,7 +75,7 @@ def _train(
     callbacks = [] if patience is None else [_early_stopping(patience, task, records, held_out)]
     recipe = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "warmup": warmup,
-        "weight_decay": weight_decay, "group_by_length": group_by_length, "seed": seed, **job.recipe,
+        "weight_decay": weight_decay, "seed": seed, **job.recipe,
     }  # fmt: skip
     task.fit(
         records,

@@ -109,9 +109,9 @@ def count_groups(rows: RowSource, max_length: int) -> np.ndarray:
     return counts
 
 
-def num_batches(counts: np.ndarray, batch_size: int, *, group_by_length: bool = True) -> int:
-    """Return how many batches the buckets make, each by itself or all together: the last of each may not be full."""
-    return int(np.ceil((counts if group_by_length else counts.sum()) / batch_size).sum())
+def num_batches(counts: np.ndarray, batch_size: int) -> int:
+    """Return how many batches the buckets make: each ends with one that may not be full."""
+    return int(np.ceil(counts / batch_size).sum())
 
 
 def build_dataset(
@@ -124,7 +124,6 @@ def build_dataset(
     pad_id: int,
     shuffle: bool,
     seed: int,
-    group_by_length: bool = True,
     num_groups: int | None = None,
 ) -> tf.data.Dataset:
     """Build the dataset that `keras.Model.fit` reads.
@@ -138,7 +137,6 @@ def build_dataset(
         pad_id: fills `input_ids`; the other inputs are filled with 0, labels of tokens with -100.
         shuffle: draw the groups in another order in every epoch.
         seed: of that order.
-        group_by_length: whether the rows of a batch are of like length, or drawn from all.
         num_groups: how many there are, if known: as many are shuffled together.
 
     Returns:
@@ -149,11 +147,10 @@ def build_dataset(
     if shuffle:
         dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS, seed=seed)
     lengths = bucket_lengths(max_length)
-    buckets = lengths if group_by_length else lengths[-1:]
     dataset = dataset.bucket_by_sequence_length(
         lambda features, _: tf.cast(tf.reduce_max(features["input_ids"].row_lengths()), tf.int32),
-        bucket_boundaries=[length + 1 for length in buckets],
-        bucket_batch_sizes=[batch_size] * (len(buckets) + 1),
+        bucket_boundaries=[length + 1 for length in lengths],
+        bucket_batch_sizes=[batch_size] * (len(lengths) + 1),
         no_padding=True,
     )
 

@@ -144,30 +144,20 @@ class TaskModel(PretrainedTask):
         source = self.source(records)
         return RowSource(lambda: self.encode(source), source.is_stream)
 
-    def dataset(
-        self,
-        records: Any,
-        *,
-        batch_size: int = 16,
-        shuffle: bool = False,
-        group_by_length: bool = True,
-        seed: int = 0,
-    ) -> tf.data.Dataset:
+    def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
         """Build the `tf.data.Dataset` that `task.model.fit` reads.
 
         Args:
             records: a file, a list of records, a table or a dataset, as for `fit`.
             batch_size: rows in a batch.
             shuffle: draw the rows in another order in every epoch.
-            group_by_length: as in `Recipe`.
             seed: of that order.
 
         Returns:
             Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of
             targets by the network's outputs.
         """
-        options = {"batch_size": batch_size, "shuffle": shuffle, "group_by_length": group_by_length}
-        return self._dataset(self.rows(records), None, seed=seed, **options)
+        return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
     def _dataset(self, rows: RowSource, num_groups: int | None, *, seed: int, **options: Any) -> tf.data.Dataset:
         dataset = pipeline.build_dataset(
@@ -217,9 +207,8 @@ class TaskModel(PretrainedTask):
         keras.utils.set_random_seed(plan.seed)
         rows = self.rows(source)
         counts = pipeline.count_groups(rows, self.settings.max_length)
-        options: dict[str, Any] = {"batch_size": plan.batch_size, "group_by_length": plan.group_by_length}
-        steps = pipeline.num_batches(counts, **options)
-        dataset = self._dataset(rows, int(counts.sum()), shuffle=True, seed=plan.seed, **options)
+        steps = pipeline.num_batches(counts, plan.batch_size)
+        dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         optimizer = plan.build_optimizer(steps)
         self.model.compile(optimizer=optimizer, loss=self.loss(plan), loss_weights=self.loss_weights)

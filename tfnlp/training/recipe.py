@@ -25,8 +25,6 @@ class Recipe:
         label_weights: the weight of labels in the loss, by name; 1 for those not named.
         label_smoothing: the share of the target that is spread over all labels, in [0, 1).
         optimizer: a tf_keras optimizer to use instead; learning rate, decay and clipping are then its own.
-        group_by_length: whether the rows of a batch are of like length: little padding, so up to twice as fast; else
-            they are drawn from all, as PyTorch's users mostly do, which may learn a little better.
         seed: of the order of rows and of dropout.
     """
 
@@ -39,7 +37,6 @@ class Recipe:
     label_weights: Mapping[str, float] | None = None
     label_smoothing: float = 0.0
     optimizer: Any = None
-    group_by_length: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
