@@ -151,9 +151,7 @@ class SequenceClassifier(LabelledTask):
         bias = output_bias(self.head, len(self.known_labels))
         if bias is None or bias.numpy().any():  # a new one is zero
             return
-        problem, where = self.problem, f"{records.name}: record"
-        chunks = numbered(checked_examples(records, self._type), CHUNK)
-        prior = problem.prior_logits(problem.checked_gold(chunk, where, start) for start, chunk in chunks)
+        prior = self.problem.prior_logits(gold for *_, gold in self._checked(records))
         if prior is not None:
             bias.assign(prior)
 
@@ -187,9 +185,14 @@ class SequenceClassifier(LabelledTask):
 
     def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
         """Yield chunks of records encoded, and what is right for each record."""
-        for start, chunk in numbered(checked_examples(records, self._type), CHUNK):
-            gold = self.problem.checked_gold(chunk, f"{records.name}: record", start)
+        for start, chunk, gold in self._checked(records):
             yield self._encoded(chunk, f"{records.name}: record", start), gold
+
+    def _checked(self, records: Source) -> Iterator[tuple[int, list[Record], np.ndarray]]:
+        """Yield chunks of records: the number of the first, the records, and what is right for each."""
+        problem = self.problem
+        for start, chunk in numbered(checked_examples(records, self._type), CHUNK):
+            yield start, chunk, problem.checked_gold(chunk, f"{records.name}: record", start)
 
     def _encoded(self, records: Sequence[Record], where: str, start: int) -> Encoded:
         pairs = [record["text_pair"] for record in records]
