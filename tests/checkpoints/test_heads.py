@@ -81,6 +81,14 @@ def test_a_head_of_another_size_is_initialised_anew(checkpoints, caplog):
     assert not np.array_equal(logits_of(other), logits_of(head))
 
 
+def test_a_new_head_starts_as_in_pytorch(checkpoints):
+    head = Tagger.from_pretrained(checkpoints["bert"], num_labels=400)
+    drawn = head.classifier.kernel.numpy() / head.config.initializer_range
+    assert drawn.size > 5_000 and drawn.std() == pytest.approx(1, abs=0.05)
+    assert 0.03 < np.mean(abs(drawn) > 2) < 0.06  # transformers' heads in TensorFlow have none: 0.0455 of the normal
+    assert not head.classifier.bias.numpy().any()
+
+
 def test_a_checkpoint_of_a_base_model_lacks_the_head(checkpoints, copied, caplog):
     weights = {n.removeprefix("bert."): w for n, w in SafetensorsFile(copied / "model.safetensors").items()}
     from safetensors.numpy import save_file
