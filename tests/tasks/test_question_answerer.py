@@ -187,7 +187,7 @@ def test_chinese_offsets(tmp_path):
     for start in range(0, len(records), 256):
         chunk = records[start : start + 256]
         (rows,) = task.encode(task.source(raw[start : start + 256]))
-        encoded = task._encoded(chunk)
+        encoded = task.question_rows.encode(chunk)
         first, last = rows.targets["start_logits"], rows.targets["end_logits"]
         for row in np.flatnonzero(first):
             record = chunk[encoded.row_to_record[row]]

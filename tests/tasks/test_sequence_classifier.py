@@ -12,7 +12,7 @@ from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
 from tfnlp.export import ask
 from tfnlp.tasks.label_scores import are_close
-from tfnlp.tasks.network import all_row_outputs
+from tfnlp.tasks.network import row_outputs
 
 SEVERAL = [
     {"text": text, "label": [name for name in ("Ada", "Paris", "York") if name in text]} for text in [*TEXTS, "the cat"]
@@ -189,8 +189,8 @@ def test_pairs_with_labels(tmp_path):
 def test_long_texts(random):
     directory, task = random
     encoded = task.tokenizer.encode([LONG_TEXT], max_length=24, stride=6)
-    logits = all_row_outputs(task.forward, task.tokenizer, encoded)["logits"]
-    assert len(logits) > 3
+    rows, logits = next((rows, found["logits"]) for rows, found in row_outputs(task.forward, task.tokenizer, encoded))
+    assert rows.tolist() == list(range(encoded.num_rows)) and len(rows) > 3
     mean = tf.nn.softmax(logits.mean(0)).numpy()
     answer = {label.name: label.score for label in task.predict(LONG_TEXT, top_k=3)}
     assert [answer[name] for name in "abc"] == pytest.approx(mean.tolist(), abs=1e-5)

@@ -14,6 +14,7 @@ from tfnlp.data.readers import Record
 from tfnlp.errors import ArgumentError
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.tasks.network import all_token_outputs
+from tfnlp.tasks.question_rows import QuestionRows
 from tfnlp.tasks.span_decoding import ContextTokens, candidate_spans
 
 _LONGEST_ROW = 384
@@ -71,16 +72,15 @@ class QuestionAnsweringPipeline(Pipeline):
     ) -> tuple[list[dict[str, Any]], float]:
         """Return the best answers of all windows, those of the same letters added up, and the null score."""
         task = self.task
-        encoded = task.tokenizer.encode(
-            [record["question"]], [record["context"]], max_length=max_length, stride=stride, truncation="only_second"
-        )
+        rows = QuestionRows(task.tokenizer, max_length, stride)
+        encoded = rows.encode([record])
         logits = all_token_outputs(task.forward, task.tokenizer, encoded)
         inside = np.flatnonzero(encoded.sequence_ids == 1)
         columns = (
             logits["start_logits"], logits["end_logits"], encoded.starts, encoded.ends, encoded.word_ids,
             encoded.rows.astype(np.int32),
         )  # fmt: skip
-        nulls = encoded.splits[:-1] + task.null_places(encoded)
+        nulls = encoded.splits[:-1] + rows.null_places(encoded)
         spans, log_nulls = candidate_spans(
             ContextTokens(*(tf.constant(column[inside]) for column in columns)),
             tf.constant(logits["start_logits"][nulls]),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.joining import TokenRows
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.plain_records import LAYOUT, as_text, checked_texts, text_source
+from tfnlp.data.pipeline import RowChunk, Target
+from tfnlp.data.plain_records import LAYOUT, as_text, text_source
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import IGNORE_ID
@@ -22,13 +20,13 @@ from tfnlp.reports import PerplexityReport
 from tfnlp.tasks.asking import answers_for, check_top_k, records_of
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.filling import Filler
+from tfnlp.tasks.found_masks import FoundMasks, find_masks
 from tfnlp.tasks.network import TOKENS_PER_BATCH, features_in_graph, outputs_in_steps, row_batches
+from tfnlp.tasks.plain_rows import PlainRows
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.windows import answering_tokens
-from tfnlp.tokenization.alignment import word_index
-from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import TokenCrossEntropy
-from tfnlp.training.masking import Masking
+from tfnlp.training.masking import Masking, repeatable_uniform
 from tfnlp.training.recipe import Recipe
 
 _PREDICTED_TOGETHER = 512  # texts
@@ -56,14 +54,6 @@ class MaskedLMSettings(Settings):
             raise ArgumentError(f"`mask_probability` must be in (0, 1); it is {self.mask_probability}.")
         if self.top_k < 1:
             raise ArgumentError(f"`top_k` must be at least 1; it is {self.top_k}.")
-
-
-class _Masks(NamedTuple):
-    """The masks of some texts, in order: the text of each, and `[start, end)` in it, in characters."""
-
-    records: list[int]
-    spans: list[tuple[int, int]]
-    probabilities: list[np.ndarray]
 
 
 @final
@@ -98,35 +88,9 @@ class MaskedLM(TaskModel):
 
     def encode(self, records: Source) -> Iterator[RowChunk]:
         """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
-        left = TokenRows.empty()
-        for chunk in chunked(checked_texts(records), CHUNK):
-            encoded = self._encoded(chunk)
-            rows = TokenRows(encoded.input_ids, self._units(encoded), encoded.splits)
-            if self.settings.line_by_line:
-                yield self._chunk(rows, encoded.features(self.tokenizer.input_names))
-                continue
-            joined = left.joined(rows)
-            whole = len(joined.ids) // self.settings.max_length * self.settings.max_length
-            if whole:
-                yield self._chunk(joined.cut(0, whole, self.settings.max_length))
-            left = joined.cut(whole, len(joined.ids), self.settings.max_length)
-        if len(left.ids):
-            yield self._chunk(left)
-
-    def _encoded(self, texts: Sequence[str]) -> Encoded:
-        max_length = self.settings.max_length if self.settings.line_by_line else None
-        return self.tokenizer.encode(texts, max_length=max_length, stride=0)
-
-    def _units(self, encoded: Encoded) -> np.ndarray:
-        units = word_index(encoded) if self.settings.whole_words else np.arange(len(encoded.input_ids))
-        is_special = np.isin(encoded.input_ids, self.tokenizer.hf.all_special_ids)
-        return np.where(is_special, IGNORE_ID, units).astype(np.int32)
-
-    def _chunk(self, rows: TokenRows, features: dict[str, np.ndarray] | None = None) -> RowChunk:
-        if features is None:
-            constant = {"input_ids": rows.ids, "attention_mask": np.ones_like(rows.ids)}
-            features = {name: constant.get(name, np.zeros_like(rows.ids)) for name in self.tokenizer.input_names}
-        return RowChunk(features, rows.splits, {"logits": rows.units})
+        settings = self.settings
+        rows = PlainRows(self.tokenizer, settings.max_length, settings.whole_words, settings.line_by_line)
+        return rows.encode(records)
 
     def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Hide tokens, others in every epoch."""
@@ -162,19 +126,15 @@ class MaskedLM(TaskModel):
         Raises:
             DataError: if a record can't be used, or nothing was hidden, as in a few words.
         """
-        losses, right, num_records = 0.0, 0, 0
-        count = 0
+        losses, right, count, num_records = 0.0, 0, 0, 0
         for chunk in self.rows(records):
             num_records += len(chunk.splits) - 1
             for rows, features in row_batches(chunk.columns, chunk.splits, self.tokenizer.pad_id):
-                lengths = np.diff(chunk.splits)[rows]
                 units = np.full_like(features["input_ids"], IGNORE_ID)
-                uniform = np.ones((*units.shape, 3), np.float32)
-                for i, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-                    start = chunk.splits[row]
-                    units[i, :length] = chunk.targets["logits"][start : start + length]
-                    seed = zlib.crc32(features["input_ids"][i, :length].tobytes())
-                    uniform[i, :length] = np.random.default_rng(seed).random((length, 3), np.float32)
+                for i, row in enumerate(rows):
+                    start, end = chunk.splits[row : row + 2]
+                    units[i, : end - start] = chunk.targets["logits"][start:end]
+                uniform = repeatable_uniform(features["input_ids"], np.diff(chunk.splits)[rows])
                 ids, labels = self._masking(*map(tf.constant, (features["input_ids"], units, uniform)))
                 loss, hits, found = self._guessed(features | {"input_ids": ids}, labels)
                 losses, right, count = losses + float(loss), right + int(hits), count + int(found)
@@ -246,7 +206,7 @@ class MaskedLM(TaskModel):
     ) -> Iterator[list[Fills]]:
         for start, chunk in records_of(texts, _PREDICTED_TOGETHER, as_text):
             masks = self._masks(chunk)
-            self._check_masks(masks, len(chunk), several, start)
+            masks.check(len(chunk), self.tokenizer.hf.mask_token, start, several=several)
             found: list[list[Fills]] = [[] for _ in chunk]
             for record, span, scores in zip(*masks, strict=True):
                 ids = np.arange(len(scores)) if allowed is None else allowed
@@ -255,37 +215,9 @@ class MaskedLM(TaskModel):
                 found[record].append(Fills(fills))
             yield from found
 
-    def _check_masks(self, masks: _Masks, num_texts: int, several: bool, start: int) -> None:
-        token = self.tokenizer.hf.mask_token
-        for i, count in enumerate(np.bincount(masks.records, minlength=num_texts).tolist()):
-            if not count:
-                raise DataError(f"text {start + i}: there is no {token} in it to fill.")
-            if count > 1 and not several:
-                raise DataError(
-                    f"text {start + i}: expected one {token}, found {count}. Pass `several_masks=True` for the "
-                    "fills of each."
-                )
-
-    def _masks(self, texts: Sequence[str]) -> _Masks:
-        """Return the masks of texts, each with the probabilities of all tokens."""
-        encoded = self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
-        rows = encoded.rows.astype(np.int32)
-        chosen = answering_tokens(encoded.sequence_ids, 0, rows, encoded.row_to_record, self.settings.stride)
-        is_chosen = np.zeros(len(encoded.input_ids), bool)
-        is_chosen[chosen.numpy()] = True
-        is_mask = is_chosen & (encoded.input_ids == self.tokenizer.hf.mask_token_id)
-        found: dict[int, np.ndarray] = {}
-        features = encoded.features(self.tokenizer.input_names)
-        for rows, batch in row_batches(features, encoded.splits, self.tokenizer.pad_id):
-            tokens = [np.flatnonzero(is_mask[slice(*encoded.splits[row : row + 2])]) for row in rows]
-            places = [(i, place) for i, inside in enumerate(tokens) for place in inside]
-            if places:
-                scores = self._probabilities(batch, tf.constant(places, tf.int32)).numpy()
-                keys = [int(encoded.splits[rows[i]] + place) for i, place in places]
-                found.update(zip(keys, scores, strict=True))
-        order = sorted(found)
-        spans = [(int(encoded.starts[i]), int(encoded.ends[i])) for i in order]
-        return _Masks(encoded.records[order].tolist() if order else [], spans, [found[i] for i in order])
+    def _masks(self, texts: Sequence[str]) -> FoundMasks:
+        window = {"max_length": self.settings.max_length, "stride": self.settings.stride}
+        return find_masks(texts, self.tokenizer, self._probabilities, **window)
 
     @cached_property
     def _probabilities(self) -> Any:

@@ -16,14 +16,14 @@ from tfnlp.outputs import Choice, Choices
 from tfnlp.reports import AccuracyReport
 from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
 from tfnlp.tasks.base import TaskModel
-from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tasks.pretrained import Settings
+from tfnlp.tasks.text_rows import TextRows, Truncation
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import ChoiceCrossEntropy
 from tfnlp.training.recipe import Recipe
 
 _PREDICTED_TOGETHER = 512  # prompts
-_CUT = "only_first"  # a long prompt becomes windows, each with the whole choice
+_CUT: Truncation = "only_first"  # a long prompt becomes windows, each with the whole choice
 
 
 @final
@@ -67,13 +67,14 @@ class MultipleChoice(TaskModel):
 
     def _encoded(self, records: Sequence[Record]) -> Encoded:
         """Encode each prompt with each of its choices."""
-        return self.tokenizer.encode(
+        return self._rows.encode(
             [record["prompt"] for record in records for _ in record["choices"]],
             [choice for record in records for choice in record["choices"]],
-            max_length=self.settings.max_length,
-            stride=self.settings.stride,
-            truncation=_CUT,
         )
+
+    @property
+    def _rows(self) -> TextRows:
+        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride, _CUT)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy over the choices of each prompt."""
@@ -132,10 +133,9 @@ class MultipleChoice(TaskModel):
 
     def _scores(self, records: Sequence[Record]) -> list[np.ndarray]:
         """Return the probabilities of each record's choices."""
-        encoded = self._encoded(records)
         sizes = [len(record["choices"]) for record in records]
-        rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
-        logits = np.split(mean_of_rows(rows, encoded, sum(sizes))[:, 0], np.cumsum(sizes)[:-1])
+        outputs = self._rows.outputs(self.forward, self._encoded(records), sum(sizes))
+        logits = np.split(outputs["logits"][:, 0], np.cumsum(sizes)[:-1])
         powers = [np.exp(found - found.max()) for found in logits]
         return [power / power.sum() for power in powers]
 
@@ -172,15 +172,9 @@ class MultipleChoice(TaskModel):
             `(batch, choices)`, 0 for `""`.
         """
         shape = tf.shape(choices)
-        rows = self.tokenizer.graph(
-            tf.repeat(prompt, shape[1]),
-            tf.reshape(choices, [-1]),
-            max_length=self.settings.max_length,
-            stride=self.settings.stride,
-            truncation=_CUT,
-        )
-        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"][:, 0]
-        logits = tf.reshape(tf.math.unsorted_segment_mean(logits, rows["row_to_record"], tf.size(choices)), shape)
+        prompts = tf.repeat(prompt, shape[1])
+        outputs = self._rows.outputs_in_graph(self.forward, prompts, tf.reshape(choices, [-1]))
+        logits = tf.reshape(outputs["logits"], shape)
         logits = tf.where(tf.equal(choices, ""), logits.dtype.min, logits)
         return {"choice": tf.argmax(logits, 1, tf.int32), "scores": tf.nn.softmax(logits)}
 

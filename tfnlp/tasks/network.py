@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,31 +41,6 @@ def row_outputs(
         yield rows, {name: values.numpy() for name, values in forward(features).items()}
 
 
-def all_row_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: Encoded) -> dict[str, np.ndarray]:
-    """Run a network whose outputs have one size for rows of every length. Returns arrays of shape `(rows, ...)`."""
-    found: dict[str, np.ndarray] = {}
-    for rows, outputs in row_outputs(forward, tokenizer, encoded):
-        for name, values in outputs.items():
-            found.setdefault(name, np.zeros((encoded.num_rows, *values.shape[1:]), np.float32))[rows] = values
-    return found
-
-
-def mean_of_rows(values: np.ndarray, encoded: Encoded, num_records: int) -> np.ndarray:
-    """Average the outputs of each record's rows.
-
-    Args:
-        values: Shape `(rows, size)`, float32.
-        encoded: the rows.
-        num_records: how many records they are of.
-
-    Returns:
-        Shape `(num_records, size)`, float32.
-    """
-    sums = np.zeros((num_records, values.shape[1]), np.float32)
-    np.add.at(sums, encoded.row_to_record, values)
-    return sums / np.bincount(encoded.row_to_record, minlength=num_records)[:, None].astype(np.float32)
-
-
 def all_token_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded: Encoded) -> dict[str, np.ndarray]:
     """Run a network whose outputs are per token. Returns arrays of shape `(tokens, ...)`, in the tokens' order."""
     found: dict[str, np.ndarray] = {}
@@ -76,20 +51,6 @@ def all_token_outputs(forward: Callable[..., Any], tokenizer: Tokenizer, encoded
                 start, end = encoded.splits[row : row + 2]
                 tokens[start:end] = row_values[: end - start]
     return found
-
-
-def first_rows(
-    rows: dict[str, tf.Tensor], record: tf.Tensor, names: Sequence[str]
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Leave the first row of each record alone, in the graph.
-
-    Args:
-        rows: ragged, of shape `(rows, tokens)`.
-        record: of each row, ascending. Shape `(rows,)`, int32.
-        names: of the columns that are wanted.
-    """
-    is_first = tf.concat([[True], record[1:] != record[:-1]], 0)[: tf.size(record)]
-    return {name: tf.ragged.boolean_mask(rows[name], is_first) for name in names}, tf.boolean_mask(record, is_first)
 
 
 def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

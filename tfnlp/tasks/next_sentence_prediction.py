@@ -19,9 +19,9 @@ from tfnlp.reports import ClassificationReport
 from tfnlp.tasks.asking import answers_for, numbered, records_of
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.label_scores import ranked_labels
-from tfnlp.tasks.network import all_row_outputs, features_in_graph, mean_of_rows, outputs_in_steps
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.text_problems import SingleLabel
+from tfnlp.tasks.text_rows import TextRows
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.recipe import Recipe
 
@@ -64,8 +64,11 @@ class NextSentencePrediction(TaskModel):
             yield self._encoded(chunk), gold
 
     def _encoded(self, records: Sequence[Record]) -> Encoded:
-        texts, pairs = ([record[name] for record in records] for name in ("text", "text_pair"))
-        return self.tokenizer.encode(texts, pairs, max_length=self.settings.max_length, stride=self.settings.stride)
+        return self._rows.encode(*([record[name] for record in records] for name in ("text", "text_pair")))
+
+    @property
+    def _rows(self) -> TextRows:
+        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy."""
@@ -93,8 +96,7 @@ class NextSentencePrediction(TaskModel):
         return "accuracy"
 
     def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
-        rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
-        return mean_of_rows(rows, encoded, num_records)
+        return self._rows.outputs(self.forward, encoded, num_records)["logits"]
 
     # Prediction
 
@@ -146,11 +148,7 @@ class NextSentencePrediction(TaskModel):
             `label`, string, and `score`, float32, of shape `(batch,)`; `labels` and `scores`, of shape `(batch, 2)`:
             both, the likelier first.
         """
-        rows = self.tokenizer.graph(
-            text, text_pair, max_length=self.settings.max_length, stride=self.settings.stride, truncation="only_second"
-        )
-        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
-        return _PROBLEM.serve(tf.math.unsorted_segment_mean(logits, rows["row_to_record"], tf.size(text)))
+        return _PROBLEM.serve(self._rows.outputs_in_graph(self.forward, text, text_pair)["logits"])
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""

@@ -21,9 +21,9 @@ from tfnlp.tasks.asking import answers_for, check_top_k, is_record, records_of
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
 from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.span_decoding import RowTokens, Rules, Spans, best_answers
+from tfnlp.tasks.question_rows import QuestionRows
+from tfnlp.tasks.span_decoding import RowTokens, Rules, best_answers, to_serving_tensors
 from tfnlp.tokenization.alignment import answer_tokens
-from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.answer_metrics import Language, answer_report, best_null_threshold
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
@@ -95,10 +95,9 @@ class QuestionAnswerer(TaskModel):
         """Yield labelled rows; a window without the whole answer has its first token for start and end."""
         num_lost = num_rows = 0
         for chunk in chunked(checked_questions(records), CHUNK):
-            encoded = self._encoded(chunk)
-            first, last, is_lost = answer_tokens(
-                encoded, [located(record) for record in chunk], self.null_places(encoded)
-            )
+            encoded = self.question_rows.encode(chunk)
+            nulls = self.question_rows.null_places(encoded)
+            first, last, is_lost = answer_tokens(encoded, [located(record) for record in chunk], nulls)
             num_lost += int(is_lost.sum())
             kept = np.flatnonzero(~is_lost[encoded.row_to_record])
             num_rows += len(kept)
@@ -111,26 +110,10 @@ class QuestionAnswerer(TaskModel):
         if num_lost:
             logger.warning("%s: the tokenizer drops the whole answer of %d questions; left out", records.name, num_lost)
 
-    def _encoded(self, records: Sequence[Record]) -> Encoded:
-        return self.tokenizer.encode(
-            [record["question"] for record in records],
-            [record["context"] for record in records],
-            max_length=self.settings.max_length,
-            stride=self.settings.stride,
-            truncation="only_second",
-        )
-
-    def null_places(self, encoded: Encoded) -> np.ndarray:
-        """Return the place in its row of the token that stands for no answer. Shape `(rows,)`, int32."""
-        places = np.zeros(encoded.num_rows, np.int32)
-        token = np.flatnonzero((encoded.input_ids == self._null_id) & (encoded.sequence_ids < 0))[::-1]
-        places[encoded.rows[token]] = token - encoded.splits[encoded.rows[token]]
-        return places
-
     @property
-    def _null_id(self) -> int:
-        """The id of the token that stands for no answer; -1: the first of each row does."""
-        return -1 if self.tokenizer.hf.cls_token_id is None else self.tokenizer.hf.cls_token_id
+    def question_rows(self) -> QuestionRows:
+        """How questions and contexts become rows."""
+        return QuestionRows(self.tokenizer, self.settings.max_length, self.settings.stride)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropies of the answer's first and last tokens, whose mean counts."""
@@ -214,7 +197,7 @@ class QuestionAnswerer(TaskModel):
                 yield answers if top_k is not None else answers[0]
 
     def _decoded(self, records: Sequence[Record], num_answers: int) -> Iterator[Answers]:
-        encoded = self._encoded(records)
+        encoded = self.question_rows.encode(records)
         logits = all_token_outputs(self.forward, self.tokenizer, encoded)
         columns = (
             logits[_STARTS], logits[_ENDS], encoded.starts, encoded.ends, encoded.word_ids, encoded.sequence_ids,
@@ -223,7 +206,7 @@ class QuestionAnswerer(TaskModel):
         spans, null_scores = best_answers(
             RowTokens(*map(tf.constant, columns)),
             encoded.row_to_record,
-            encoded.splits[:-1].astype(np.int32) + self.null_places(encoded),
+            encoded.splits[:-1].astype(np.int32) + self.question_rows.null_places(encoded),
             tf.constant([record["context"] for record in records]),
             self._rules(num_answers),
         )
@@ -272,9 +255,7 @@ class QuestionAnswerer(TaskModel):
             filled up with `""` and 0.
         """
         settings, batch = self.settings, tf.size(context)
-        rows = self.tokenizer.graph(
-            question, context, max_length=settings.max_length, stride=settings.stride, truncation="only_second"
-        )
+        rows = self.question_rows.encode_in_graph(question, context)
         lengths = rows["input_ids"].row_lengths()
         outputs = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))
         starts, ends = (tf.RaggedTensor.from_tensor(outputs[name], lengths).values for name in self.output_names)
@@ -283,22 +264,13 @@ class QuestionAnswerer(TaskModel):
         spans, null_scores = best_answers(
             RowTokens(starts, ends, first, last, rows["word_ids"].values, rows["sequence_ids"].values, row),
             rows["row_to_record"],
-            self._nulls_in_graph(rows),
+            self.question_rows.nulls_in_graph(rows),
             context,
             self._rules(settings.top_k),
         )
-        found = _to_serving_tensors(spans, context, batch, settings.top_k)
+        found = to_serving_tensors(spans, context, batch, settings.top_k)
         best = {"answer": "answers", "start": "starts", "end": "ends", "score": "scores"}
         return {**{one: found[all_][:, 0] for one, all_ in best.items()}, **found, "null_score": null_scores}
-
-    def _nulls_in_graph(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Return the token of each row that stands for no answer, as an index of all tokens."""
-        ids = rows["input_ids"]
-        begins = tf.cast(ids.row_starts(), tf.int32)
-        is_null = tf.equal(ids.values, self._null_id) & tf.less(rows["sequence_ids"].values, 0)
-        index = tf.where(is_null, tf.range(tf.size(ids.values)), tf.size(ids.values))
-        found = tf.math.unsorted_segment_min(index, ids.value_rowids(), tf.size(begins))
-        return tf.where(found < tf.size(ids.values), found, begins)
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't.
@@ -331,21 +303,3 @@ def _are_alike(served: list[Answer], predicted: list[Answer], context: str) -> b
         if place in ours and abs(ours[place] - theirs.score) > 1e-5:
             return False
     return all(not answer.text for answer in served[len(predicted) :])
-
-
-def _to_serving_tensors(spans: Spans, context: tf.Tensor, batch: tf.Tensor, top_k: int) -> dict[str, tf.Tensor]:
-    """Lay answers out as matrices of shape `(batch, top_k)`, filled up with `""` and 0."""
-    points = tf.strings.unicode_decode(context, "UTF-8")
-    origin = tf.gather(tf.cast(points.row_splits, tf.int32), spans.contexts)
-    texts = tf.gather(points.values, tf.ragged.range(origin + spans.starts, origin + spans.ends))
-    values = {
-        "answers": tf.strings.unicode_encode(texts, "UTF-8"),
-        "starts": spans.starts,
-        "ends": spans.ends,
-        "scores": spans.scores,
-    }
-    counts = tf.math.bincount(spans.contexts, minlength=batch, maxlength=batch)
-    return {
-        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor(shape=[None, top_k])
-        for name, value in values.items()
-    }

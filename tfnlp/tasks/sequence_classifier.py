@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final, get_args
 
 import numpy as np
 
@@ -34,15 +34,9 @@ from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, check_top_k, numbered, records_of
 from tfnlp.tasks.label_scores import ranked_labels
 from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import (
-    all_row_outputs,
-    features_in_graph,
-    first_rows,
-    mean_of_rows,
-    outputs_in_steps,
-)
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.text_problems import NUMBER, TEXT_PROBLEMS, TextProblem
+from tfnlp.tasks.text_rows import TextRows, Truncation, Windows
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.recipe import Recipe
@@ -66,17 +60,15 @@ class SequenceClassifierSettings(Settings):
             for all.
     """
 
-    windows: Literal["mean", "first"] = "mean"
+    windows: Windows = "mean"
     pairs: bool = False
-    truncation: Literal["only_second", "only_first", "longest_first"] = "only_second"
+    truncation: Truncation = "only_second"
     thresholds: tuple[float, ...] = (0.5,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "thresholds", tuple(map(float, np.ravel(self.thresholds))))
-        for name, allowed in (
-            ("windows", ("mean", "first")),
-            ("truncation", ("only_second", "only_first", "longest_first")),
-        ):
+        for name, type_ in (("windows", Windows), ("truncation", Truncation)):
+            allowed = get_args(type_)
             if getattr(self, name) not in allowed:
                 raise ArgumentError(f"`{name}` must be one of {allowed}; it is {getattr(self, name)!r}.")
         if not all(0 <= threshold <= 1 for threshold in self.thresholds):
@@ -132,7 +124,7 @@ class SequenceClassifier(LabelledTask):
     def learn(self, records: Source) -> None:
         """Take the type of the problem, the labels, and whether texts are pairs from training data."""
         problem_type = self.problem_type or inferred_problem_type(records)
-        labels = _labels_of(records, problem_type)
+        labels = TEXT_PROBLEMS[problem_type].labels_of(records)
         is_pair = next(checked_examples(records, problem_type))["text_pair"] is not None
         self.config.problem_type = problem_type
         if is_pair:
@@ -161,7 +153,7 @@ class SequenceClassifier(LabelledTask):
 
     def labels_of(self, records: Source) -> LabelMap:
         """Return the labels that training data holds, in alphabetical order, or that of numbers."""
-        return _labels_of(records, self._type)
+        return TEXT_PROBLEMS[self._type].labels_of(records)
 
     @property
     def problem(self) -> TextProblem:
@@ -200,18 +192,15 @@ class SequenceClassifier(LabelledTask):
             if (pair is not None) != self.settings.pairs:
                 expected = "a pair of texts; found one" if self.settings.pairs else "one text; found two"
                 raise DataError(f"{where} {number}: expected {expected}. `pairs=True` is for pairs, `pairs=False` not.")
-        encoded = self.tokenizer.encode(
-            [record["text"] for record in records],
-            pairs if self.settings.pairs else None,
-            max_length=self.settings.max_length,
-            stride=self._stride,
-            truncation=self.settings.truncation if self.settings.pairs else None,
-        )
-        return encoded if self.settings.windows == "mean" else encoded.taken(encoded.first_rows)
+        texts = [record["text"] for record in records]
+        return self._rows.encode(texts, pairs if self.settings.pairs else None)
 
     @property
-    def _stride(self) -> int:
-        return 0 if self.settings.truncation == "longest_first" and self.settings.pairs else self.settings.stride
+    def _rows(self) -> TextRows:
+        settings = self.settings
+        return TextRows(
+            self.tokenizer, settings.max_length, settings.stride, settings.truncation, windows=settings.windows
+        )
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy, that of each label by itself, or the squared error."""
@@ -266,8 +255,7 @@ class SequenceClassifier(LabelledTask):
 
     def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
         """Return the logits of each record: the mean of those of its rows. Shape `(records, labels)`, float32."""
-        rows = all_row_outputs(self.forward, self.tokenizer, encoded)["logits"]
-        return mean_of_rows(rows, encoded, num_records)
+        return self._rows.outputs(self.forward, encoded, num_records)["logits"]
 
     # Prediction
 
@@ -356,19 +344,7 @@ class SequenceClassifier(LabelledTask):
         Returns:
             Shape `(batch, labels)`, float32.
         """
-        settings = self.settings
-        rows = self.tokenizer.graph(
-            text,
-            text_pair,
-            max_length=settings.max_length,
-            stride=self._stride,
-            truncation=settings.truncation if settings.pairs else None,
-        )
-        record = rows["row_to_record"]
-        if settings.windows == "first":
-            rows, record = first_rows(rows, record, self.tokenizer.input_names)
-        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
-        return tf.math.unsorted_segment_mean(logits, record, tf.size(text))
+        return self._rows.outputs_in_graph(self.forward, text, text_pair)["logits"]
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
@@ -379,13 +355,3 @@ class SequenceClassifier(LabelledTask):
             for i, (given, answer) in enumerate(zip(inputs, predicted, strict=True))
             if not problem.served_alike(served, i, answer)
         ]
-
-
-def _labels_of(records: Source, problem_type: ProblemType) -> LabelMap:
-    """Return the labels of all records, in alphabetical order; numbers in theirs."""
-    names_in = TEXT_PROBLEMS[problem_type].names_in
-    names = {name for record in checked_examples(records, problem_type) for name in names_in(record)}
-    if problem_type == REGRESSION:
-        return LabelMap((NUMBER,))
-    are_numbers = all(name.isdecimal() for name in names)
-    return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))

@@ -193,6 +193,35 @@ def candidate_spans(
     return spans, log_null_starts + log_null_ends
 
 
+def to_serving_tensors(spans: Spans, context: tf.Tensor, batch: tf.Tensor, top_k: int) -> dict[str, tf.Tensor]:
+    """Lay answers out as an exported model gives them.
+
+    Args:
+        spans: by context.
+        context: Shape `(batch,)`, string.
+        batch: how many contexts there are.
+        top_k: the most answers to one.
+
+    Returns:
+        `answers`, string, `starts` and `ends`, int32, and `scores`, float32, of shape `(batch, top_k)`, filled up with
+        `""` and 0.
+    """
+    points = tf.strings.unicode_decode(context, "UTF-8")
+    origin = tf.gather(tf.cast(points.row_splits, tf.int32), spans.contexts)
+    texts = tf.gather(points.values, tf.ragged.range(origin + spans.starts, origin + spans.ends))
+    values = {
+        "answers": tf.strings.unicode_encode(texts, "UTF-8"),
+        "starts": spans.starts,
+        "ends": spans.ends,
+        "scores": spans.scores,
+    }
+    counts = tf.math.bincount(spans.contexts, minlength=batch, maxlength=batch)
+    return {
+        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor(shape=[None, top_k])
+        for name, value in values.items()
+    }
+
+
 def _added_up(spans: Spans) -> Spans:
     """Join spans of the same characters, and leave out those of none."""
     is_solid = spans.starts < spans.ends

@@ -23,15 +23,8 @@ from tfnlp.outputs import Predictions
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, records_of
 from tfnlp.tasks.base import TaskModel
-from tfnlp.tasks.network import (
-    all_row_outputs,
-    features_in_graph,
-    first_rows,
-    mean_of_rows,
-    outputs_in_steps,
-)
 from tfnlp.tasks.pretrained import Settings
-from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tasks.text_rows import TextRows, Windows
 from tfnlp.training.losses import CosineError, RankingLoss
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.text_metrics import regression_report
@@ -56,7 +49,7 @@ class TextEncoderSettings(Settings):
 
     pooling: PoolingMode = "mean"
     normalize: bool = False
-    windows: Literal["mean", "first"] = "mean"
+    windows: Windows = "mean"
     objective: Literal["cosine", "ranking"] | None = None
     highest_score: float = 1.0
 
@@ -153,7 +146,7 @@ class TextEncoder(TaskModel):
         """Yield rows: of each text of a pair, which stay together."""
         self.learn(records)
         for chunk in chunked(self._pairs(records, scored=self.settings.objective == "cosine"), CHUNK):
-            encoded = self._encoded([record[name] for record in chunk for name in ("text", "text_pair")])
+            encoded = self._rows.encode([record[name] for record in chunk for name in ("text", "text_pair")])
             text = encoded.row_to_record
             scores = np.array([record["label"] for record in chunk], np.float32)
             yield RowChunk(
@@ -174,9 +167,9 @@ class TextEncoder(TaskModel):
                 )
             yield record | {"label": record["label"] / highest}
 
-    def _encoded(self, texts: Sequence[str]) -> Encoded:
-        encoded = self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
-        return encoded if self.settings.windows == "mean" else encoded.taken(encoded.first_rows)
+    @property
+    def _rows(self) -> TextRows:
+        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride, windows=self.settings.windows)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the squared error of cosines, or the cross entropy of each text's own pair among those of a batch."""
@@ -242,9 +235,8 @@ class TextEncoder(TaskModel):
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:
             return np.zeros((0, self.config.hidden_size), np.float32)
-        encoded = self._encoded(texts)
-        rows = all_row_outputs(self._pooled, self.tokenizer, encoded)[_TEXT]
-        vectors = mean_of_rows(rows, encoded, len(texts))
+        rows = self._rows
+        vectors = rows.outputs(self._pooled, rows.encode(texts), len(texts))[_TEXT]
         return _unit(vectors) if self.settings.normalize else vectors
 
     def similarity(self, texts: Sequence[str], others: Sequence[str] | None = None) -> np.ndarray:
@@ -291,14 +283,8 @@ class TextEncoder(TaskModel):
         Returns:
             `embedding`, float32, of shape `(batch, hidden)`.
         """
-        settings = self.settings
-        rows = self.tokenizer.graph(text, max_length=settings.max_length, stride=settings.stride)
-        record = rows["row_to_record"]
-        if settings.windows == "first":
-            rows, record = first_rows(rows, record, self.tokenizer.input_names)
-        vectors = outputs_in_steps(self._pooled, features_in_graph(self.tokenizer, rows))[_TEXT]
-        vectors = tf.math.unsorted_segment_mean(vectors, record, tf.size(text))
-        return {_TEXT: tf.math.l2_normalize(vectors, 1) if settings.normalize else vectors}
+        vectors = self._rows.outputs_in_graph(self._pooled, text)[_TEXT]
+        return {_TEXT: tf.math.l2_normalize(vectors, 1) if self.settings.normalize else vectors}
 
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
         """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""

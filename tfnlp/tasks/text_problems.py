@@ -13,7 +13,8 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.data.pipeline import Target
 from tfnlp.data.readers import Record
-from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE, ProblemType
+from tfnlp.data.sources import Source
+from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE, ProblemType, checked_examples
 from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
@@ -57,6 +58,13 @@ class TextProblem(abc.ABC):
     @abc.abstractmethod
     def names_in(record: Record) -> list[str]:
         """Return the names of a record's labels."""
+
+    @classmethod
+    def labels_of(cls, records: Source) -> LabelMap:
+        """Return the labels of all records, in alphabetical order; numbers in theirs."""
+        names = {name for record in checked_examples(records, cls.type) for name in cls.names_in(record)}
+        are_numbers = all(name.isdecimal() for name in names)
+        return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))
 
     @abc.abstractmethod
     def gold(self, records: Sequence[Record]) -> np.ndarray:
@@ -237,6 +245,13 @@ class Regression(TextProblem):
         """Return nothing: a number has no name."""
         del record
         return []
+
+    @classmethod
+    def labels_of(cls, records: Source) -> LabelMap:
+        """Return the name that stands for the number, once each record has one."""
+        for _ in checked_examples(records, cls.type):
+            pass
+        return LabelMap((NUMBER,))
 
     def gold(self, records: Sequence[Record]) -> np.ndarray:
         """Return the numbers. Shape `(records, 1)`, float32."""

@@ -12,12 +12,11 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.readers import Record
+from tfnlp.data.pipeline import RowChunk, Target, chunked
 from tfnlp.data.sources import Source
 from tfnlp.data.token_records import LAYOUT, check_texts, checked_tokens, texts_of
-from tfnlp.errors import ArgumentError, LabelError
-from tfnlp.labels import IGNORE_ID, LabelMap, Span
+from tfnlp.errors import ArgumentError
+from tfnlp.labels import IGNORE_ID, LabelMap
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
 from tfnlp.tasks.asking import answers_for
@@ -25,6 +24,7 @@ from tfnlp.tasks.entity_decoding import AGGREGATIONS, Aggregation, EntityDecoder
 from tfnlp.tasks.labelled import LabelledTask
 from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
 from tfnlp.tasks.pretrained import Settings
+from tfnlp.tasks.word_labels import WordLabels, read_word_labels
 from tfnlp.tokenization import alignment
 from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import cross_entropy
@@ -55,14 +55,6 @@ class TokenClassifierSettings(Settings):
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
             raise ArgumentError(f"`aggregation` must be one of {AGGREGATIONS}; it is {self.aggregation!r}.")
-
-
-@dataclass(frozen=True)
-class _Labelled:
-    """Records encoded: their rows, and the label id of each of their words, -100 where a span covers it in part."""
-
-    encoded: Encoded
-    label_ids: list[list[int]]
 
 
 class FoundEntities(NamedTuple):
@@ -121,60 +113,15 @@ class TokenClassifier(LabelledTask):
             columns = encoded.features(self.tokenizer.input_names)
             yield RowChunk(columns, encoded.splits, {"logits": self._token_labels(labelled)})
 
-    def _token_labels(self, labelled: _Labelled) -> np.ndarray:
+    def _token_labels(self, labelled: WordLabels) -> np.ndarray:
         return alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of labelled tokens."""
         return {"logits": cross_entropy(self.known_labels, recipe.label_weights, recipe.label_smoothing)}
 
-    def _labelled(self, records: Source) -> Iterator[_Labelled]:
-        unaligned: list[Span] = []  # the first few
-        num_unaligned = position = 0
-        for chunk in chunked(checked_tokens(records), CHUNK):
-            for is_words, group in groupby(chunk, key=lambda record: "words" in record):
-                found = list(group)
-                where = f"{records.name}: record"
-                if is_words:
-                    yield self._labelled_words(found, where, position)
-                else:
-                    labelled, misplaced = self._labelled_texts(found, where, position)
-                    yield labelled
-                    num_unaligned += len(misplaced)
-                    unaligned = [*unaligned, *misplaced][:3]
-                position += len(found)
-        if unaligned:
-            logger.warning(
-                "%s: %d spans do not begin and end where words do; the words that they touch are left out of "
-                "training and evaluation. The first: %s",
-                records.name, num_unaligned, unaligned,
-            )  # fmt: skip
-
-    def _labelled_words(self, records: list[Record], where: str, position: int) -> _Labelled:
-        ids = self.known_labels.ids
-        label_ids = []
-        for number, record in enumerate(records, start=position + 1):
-            unknown = next((name for name in record["labels"] if name not in ids), None)
-            if unknown is not None:
-                raise LabelError(f"{where} {number}: {self.known_labels.unknown(unknown)}")
-            label_ids.append([ids[name] for name in record["labels"]])
-        return _Labelled(self._encoded([record["words"] for record in records]), label_ids)
-
-    def _labelled_texts(self, records: list[Record], where: str, position: int) -> tuple[_Labelled, list[Span]]:
-        texts = [record["text"] for record in records]
-        encoded = self._encoded(texts)
-        ids = self.known_labels.ids
-        bounds = alignment.word_bounds(encoded, texts)
-        label_ids = []
-        unaligned: list[Span] = []
-        for number, (record, words) in enumerate(zip(records, bounds, strict=True), start=position + 1):
-            tagged = alignment.tag_words(words, record["spans"])
-            unknown = next((tag for tag in tagged.tags if tag is not None and tag not in ids), None)
-            if unknown is not None:
-                raise LabelError(f"{where} {number}: {self.known_labels.unknown(unknown)}")
-            label_ids.append([IGNORE_ID if tag is None else ids[tag] for tag in tagged.tags])
-            unaligned += tagged.unaligned
-        return _Labelled(encoded, label_ids), unaligned
+    def _labelled(self, records: Source) -> Iterator[WordLabels]:
+        return read_word_labels(records, self.known_labels, self._encoded)
 
     def _encoded(self, texts: Sequence[Any]) -> Encoded:
         return self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
@@ -206,7 +153,7 @@ class TokenClassifier(LabelledTask):
             scores.add_losses(token_losses(logits, self._token_labels(labelled)))
         return scores.report()
 
-    def _word_labels(self, labelled: _Labelled, logits: np.ndarray) -> list[np.ndarray]:
+    def _word_labels(self, labelled: WordLabels, logits: np.ndarray) -> list[np.ndarray]:
         """Choose each word's label; a word that the tokenizer drops whole is outside, or the first label."""
         sizes = [len(labels) for labels in labelled.label_ids]
         tokens, words = alignment.answering_tokens(labelled.encoded)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+
+import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID
@@ -47,3 +50,20 @@ class Masking:
         kind = uniform[..., 1]
         hidden = tf.where(kind < _MASKED, self.mask_id, tf.where(kind < _MASKED + _RANDOM, others, ids))
         return tf.where(is_chosen, hidden, ids), labels
+
+
+def repeatable_uniform(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return numbers for `Masking` that look random but depend on the tokens of each row alone.
+
+    Args:
+        ids: Shape `(batch, length)`, int32.
+        lengths: of each row without padding. Shape `(batch,)`.
+
+    Returns:
+        In [0, 1); 1 at padding. Shape `(batch, length, 3)`, float32.
+    """
+    uniform = np.ones((*ids.shape, 3), np.float32)
+    for row, length, numbers in zip(ids, lengths, uniform, strict=True):
+        generator = np.random.default_rng(zlib.crc32(row[:length].tobytes()))
+        numbers[:length] = generator.random((length, 3), np.float32)
+    return uniform
