@@ -71,7 +71,7 @@ def find_masks(
     found: dict[int, np.ndarray] = {}  # by token
     for rows, batch in row_batches(encoded.features(tokenizer.input_names), encoded.splits, tokenizer.pad_id):
         inside = [np.flatnonzero(is_mask[slice(*encoded.splits[row : row + 2])]) for row in rows]
-        places = [(i, place) for i, tokens in enumerate(inside) for place in tokens]
+        places = [(i, place) for i, in_row in enumerate(inside) for place in in_row]
         if places:
             scores = probabilities(batch, tf.constant(places, tf.int32)).numpy()
             tokens = [int(encoded.splits[rows[i]] + place) for i, place in places]
