@@ -175,7 +175,7 @@ def initialise(variables: Sequence[Any], seed: int, *, scale: float) -> None:
     """Draw weights anew so that they depend on the seed alone; biases and norms keep their constant start.
 
     As transformers draws them in PyTorch. In TensorFlow it cuts what is more than twice `scale` off, which leaves 0.88
-    of the spread; heads so small learn later (measured in docs/text_classification.md).
+    of the spread.
 
     Args:
         variables: freshly built.
