@@ -135,6 +135,19 @@ def load_config(name_or_path: str | Path, **options: Any) -> Any:
         raise _not_found(path, error) from error
 
 
+def network_options(config: Any) -> tuple[str, ...]:
+    """Return the names of what a configuration says of its own architecture (`hidden_dropout_prob` ...).
+
+    What all configurations have (labels, what is returned, how text is generated) is not among them, nor is the size of
+    the vocabulary, which is the tokenizer's.
+    """
+    from transformers import PretrainedConfig
+
+    own = config.to_dict().keys() - PretrainedConfig().to_dict().keys() - {"vocab_size"}
+    synonyms = {name for name, field in config.attribute_map.items() if field in own}
+    return tuple(sorted(name for name in own | synonyms if not name.startswith("_")))
+
+
 def position_limit(config: Any, tokenizer_limit: int | None) -> int:
     """Return the longest row that a network takes, from its table of positions and its tokenizer's own limit."""
     positions = getattr(config, "max_position_embeddings", None) or 0

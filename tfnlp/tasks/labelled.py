@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from tfnlp.data.sources import Source
 from tfnlp.errors import LabelError
@@ -19,6 +19,8 @@ Self = TypeVar("Self", bound="LabelledTask")
 
 class LabelledTask(TaskModel):
     """A task with labels: the checkpoint's own, those that the user names, or those of the training data."""
+
+    own_options: ClassVar[tuple[str, ...]] = ("labels",)
 
     def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
         super().__init__(source, config, tokenizer, settings)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
-from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, position_limit
+from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, network_options, position_limit
 from tfnlp.checkpoints.vocabulary import with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
-from tfnlp.errors import ArgumentError, LabelError
+from tfnlp.errors import ArgumentError, LabelError, did_you_mean
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 Self = TypeVar("Self", bound="PretrainedTask")
@@ -43,6 +43,7 @@ class PretrainedTask(abc.ABC):
 
     auto_class: ClassVar[str]
     settings_class: ClassVar[type[Settings]]
+    own_options: ClassVar[tuple[str, ...]] = ()  # of `from_pretrained`, beside the fields of its settings
 
     def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
         """Make the task; `from_pretrained`, `from_config` and `tfnlp.load` are the ways to call this.
@@ -92,10 +93,11 @@ class PretrainedTask(abc.ABC):
         Args:
             name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
             seed: of weights that the checkpoint lacks, as a new task's head.
-            options: fields of the task's settings (`max_length`, `stride` ...) and the task's own options; where to
-                look (`revision`, `token`, `cache_dir` ...).
+            options: fields of the task's settings (`max_length`, `stride` ...) and the task's own options; fields of
+                the network's configuration (`hidden_dropout_prob` ...); where to look (`revision`, `token` ...).
 
         Raises:
+            ArgumentError: if an option is unknown or its value is not allowed.
             CheckpointError: if the checkpoint is missing, incomplete or damaged.
             UnsupportedTokenizerError: if its tokenizer exists in Python only.
         """
@@ -129,6 +131,7 @@ class PretrainedTask(abc.ABC):
 
     @classmethod
     def _make(cls: type[Self], source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> Self:
+        cls._configure(config, options)
         limit = position_limit(config, tokenizer.max_length)
         max_length = options.pop("max_length", None)
         max_length = min(limit, 512) if max_length is None else max_length
@@ -138,6 +141,19 @@ class PretrainedTask(abc.ABC):
         task = cls(source, config, tokenizer, cls.settings_class(max_length=max_length, **options))
         tokenizer.check_window(max_length, task.settings.stride)
         return task
+
+    @classmethod
+    def _configure(cls, config: Any, options: dict[str, Any]) -> None:
+        """Move the options that are the network's to its configuration; those of the settings stay."""
+        of_settings = {field.name for field in fields(cls.settings_class)}
+        of_network = network_options(config)
+        for name in sorted(options.keys() - of_settings):
+            if name not in of_network:
+                raise ArgumentError(
+                    f"`{name}` is no option of a {cls.__name__}, nor of the network's configuration."
+                    f"{did_you_mean(name, (*cls.own_options, *sorted(of_settings), *of_network))}"
+                )
+            setattr(config, name, options.pop(name))
 
     # The network
 

@@ -90,6 +90,7 @@ class SequenceClassifier(LabelledTask):
 
     auto_class: ClassVar[str] = "TFAutoModelForSequenceClassification"
     settings_class: ClassVar[type[Settings]] = SequenceClassifierSettings
+    own_options: ClassVar[tuple[str, ...]] = ("labels", "problem_type")
     layout = LAYOUT
     settings: SequenceClassifierSettings
 
