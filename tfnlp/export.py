@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.checkpoints.directories import written_whole
+from tfnlp.checkpoints.directories import holds_saved_model, written_whole
 from tfnlp.errors import ExportError, UnsupportedTokenizerError
 from tfnlp.tokenization.checking import check_tokenizer
 
@@ -71,7 +71,7 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
     texts = [*_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
     inputs = [*samples, *task.sample_inputs(texts)]
     _check_tokenizer(task, [*texts, *_strings(task.to_serving_inputs(inputs))])
-    with written_whole(directory, marker="saved_model.pb") as target:
+    with written_whole(directory, is_older=holds_saved_model) as target:
         write_saved_model(task, target)
         differences = task.compare_answers(inputs, ask(target, **task.to_serving_inputs(inputs)))
         if differences:

@@ -155,6 +155,8 @@ def test_faults_of_upstream():
     assert head(tf.constant(IDS[:, None])).logits.shape == (2, 1)
     with pytest.raises(UnsupportedModelError, match=r"^TFLongformerForMultipleChoice gives other numbers"):
         tfnlp.TFAutoModelForMultipleChoice.from_config(transformers.LongformerConfig())
+    with pytest.raises(UnsupportedModelError, match=r"^TFMobileBertForMaskedLM has two tables of tokens"):
+        tfnlp.TFAutoModelForMaskedLM.from_config(transformers.MobileBertConfig())
 
 
 @pytest.mark.parametrize("name", [*ARCHITECTURES, "mpnet", "xlm-roberta", "deberta-v2"])

@@ -8,6 +8,7 @@ import pytest
 import tfnlp
 from tests.conformance.cases import CASES
 from tests.tiny import TEXTS
+from tfnlp._backend import tf
 from tfnlp.export import ask
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.loading import TASKS
@@ -91,6 +92,9 @@ def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp
     task, _ = trained
     task.export(tmp_path / "1", samples=case.inputs)
     assert task.compare_answers(case.inputs, ask(tmp_path / "1", **task.to_serving_inputs(case.inputs))) == []
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    nothing = {name: tf.zeros([0] * spec.shape.rank, tf.string) for name, spec in task.serving_inputs.items()}
+    assert {len(values) for values in served(**nothing).values()} == {0}
 
 
 def test_the_model_is_plain_keras(trained):

@@ -4,7 +4,7 @@ import pytest
 import transformers
 
 import tfnlp
-from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
+from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, build_tokenizer, write_checkpoint
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.pipelines import PIPELINES
 
@@ -170,6 +170,39 @@ def test_wrong_calls(pair):
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=message):
             call()
+
+
+def test_ner_ignores_labels_before_windows_are_joined(tmp_path):
+    directory = write_checkpoint("bert", tmp_path / "x", **labels(ENTITIES))
+    ours, theirs = tfnlp.pipeline("ner", str(directory)), transformers.pipeline("ner", model=str(directory))
+    for stride in (2, 16):
+        options = {"stride": stride, "aggregation_strategy": "simple", "ignore_labels": ["O", "PER"]}
+        assert same(ours(LONG_TEXT, **options), theirs(LONG_TEXT, **options))
+
+
+def test_fill_mask_of_a_padded_vocabulary(tmp_path):
+    tokens = len(build_tokenizer("bert", tmp_path))
+    directory = write_checkpoint("bert", tmp_path / "x", head="MaskedLM", vocab_size=tokens + 20, **UNNAMED)
+    ours, theirs = (make("fill-mask", model=str(directory)) for make in (tfnlp.pipeline, transformers.pipeline))
+    targets = ["paris", "york"]
+    assert same(ours("ada lives in [MASK] .", targets=targets), theirs("ada lives in [MASK] .", targets=targets))
+
+
+def test_rows_are_as_long_as_the_network_takes_them(tmp_path):
+    directory = write_checkpoint("bert", tmp_path / "x", head="", **UNNAMED)
+    (directory / "sentence_bert_config.json").write_text('{"max_seq_length": 8}')
+    ours, theirs = (
+        make("feature-extraction", model=str(directory)) for make in (tfnlp.pipeline, transformers.pipeline)
+    )
+    assert ours.task.settings.max_length == 64
+    assert same(ours(" ".join(TEXTS)), theirs(" ".join(TEXTS)))
+
+
+def test_zero_shot_keeps_the_task_s_own_way(pair):
+    ours, _ = pair("zero-shot-classification", "SequenceClassification", **labels(NLI))
+    task = tfnlp.ZeroShotClassifier(ours.task.nli, multi_label=True)
+    found = tfnlp.pipeline("zero-shot-classification", task)(TEXTS[0], ["a", "cat"])
+    assert found["scores"] == [label.score for label in task.predict(TEXTS[0], ["a", "cat"])]
 
 
 def test_every_pipeline_is_compared():

@@ -221,3 +221,16 @@ def test_the_command_and_the_example(tmp_path, capsys):
     example = runpy.run_path(str(ROOT / "examples" / "question_answering.py"))
     example["main"](str(model), str(file), str(file), str(tmp_path / "example"))
     assert "Answer(" in capsys.readouterr().out
+
+
+def test_the_best_answer_is_the_same_however_many_are_asked_for(random, tmp_path):
+    _, task = random
+    draw = np.random.default_rng(0)
+    contexts = [" ".join("".join(draw.choice(list("abcdefghij"), 5)) for _ in range(5)) for _ in range(20)]
+    asked = [("who", context) for context in contexts]
+    best = task.predict(asked)
+    for top_k in range(1, task.settings.top_k + 1):
+        assert [answers[0] for answers in task.predict(asked, top_k=top_k)] == list(best)
+    task.export(tmp_path / "1", samples=asked)
+    served = ask(tmp_path / "1", question=["who"] * 20, context=contexts)
+    np.testing.assert_allclose(served["score"], [answer.score for answer in best], atol=1e-5)

@@ -1,7 +1,9 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import transformers
 
@@ -9,10 +11,13 @@ import tfnlp
 from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import Label, SequenceClassifier
 from tfnlp._backend import tf
+from tfnlp.data.sources import as_source
+from tfnlp.data.text_records import LAYOUT
 from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
 from tfnlp.export import ask
 from tfnlp.tasks.label_scores import are_close
 from tfnlp.tasks.network import row_outputs
+from tfnlp.tasks.text_problems import TEXT_PROBLEMS
 
 SEVERAL = [
     {"text": text, "label": [name for name in ("Ada", "Paris", "York") if name in text]} for text in [*TEXTS, "the cat"]
@@ -311,7 +316,72 @@ def test_heads_that_read_the_last_token(tmp_path):
         SequenceClassifier.from_pretrained(xlnet)
 
 
-def test_tables_are_no_texts(random):
-    pandas = pytest.importorskip("pandas")
-    with pytest.raises(DataError, match="expected texts; found a table"):
-        random[1].predict(pandas.DataFrame({"text": TEXTS}))
+def test_a_silent_configuration_stays_silent(tmp_path):
+    """A cross-encoder's score is a sigmoid to transformers' pipeline, unless the configuration tells of a regression."""
+    directory = write_checkpoint(
+        "bert", tmp_path / "one", head="SequenceClassification", id2label={0: "a"}, label2id={"a": 0}
+    )
+    task = SequenceClassifier.from_pretrained(directory)
+    assert (task.problem_type, task.config.problem_type) == ("regression", None)
+    task.save(tmp_path / "saved")
+    answers = [tfnlp.pipeline("text-classification", str(path))(TEXTS[0]) for path in (directory, tmp_path / "saved")]
+    assert answers[0] == answers[1]
+    assert 0 < answers[0][0]["score"] < 1
+
+
+def test_a_pipeline_of_a_fitted_regression(tmp_path):
+    task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)
+    task.fit([{"text": text, "label": i + 0.5} for i, text in enumerate(TEXTS)], epochs=1, verbose=0)
+    assert tfnlp.pipeline("text-classification", task)(TEXTS[0])[0]["score"] == task.predict(TEXTS[0]).score
+
+
+def test_equal_numbers_as_labels_have_one_order():
+    records = as_source([{"text": "x", "label": name} for name in ("1", "01", "0", "10")], LAYOUT)
+    assert TEXT_PROBLEMS["single_label_classification"].labels_of(records).names == ("0", "01", "1", "10")
+
+
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
+def test_an_empty_text_alone_without_special_tokens(tmp_path):
+    directory = checkpoint(tmp_path / "gpt2", ["a", "b", "c"], "gpt2")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    tokenizer.pad_token = "<|endoftext|>"
+    tokenizer.save_pretrained(directory)
+    task = SequenceClassifier.from_pretrained(directory)
+    np.testing.assert_allclose(task.logits([""])[0], task.logits(["", "ada"])[0], atol=1e-6)
+
+
+def test_what_a_failed_fit_learned_is_forgotten(tmp_path):
+    task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)
+    wrong = [{"text": "Ada", "label": "neither"}]
+    with pytest.raises(LabelError):
+        task.fit(EXAMPLES, wrong, verbose=0)
+    assert task.labels is None and task.problem_type is None
+    task.fit([*EXAMPLES, *wrong], wrong, epochs=1, verbose=0)
+    assert task.labels.names == ("neither", "other", "place")
+
+
+@pytest.mark.parametrize("labels", ["ab", {"a", "b"}, {"a": 1, "b": 0}])
+def test_labels_are_a_list(tmp_path, labels):
+    with pytest.raises(ArgumentError, match="`labels` must be a list, in the order of their ids"):
+        build_task(SequenceClassifier, "bert", tmp_path, UNNAMED, labels=labels)
+
+
+@pytest.mark.parametrize("inputs", [None, 3, b"Ada", pd.DataFrame({"text": TEXTS})])
+def test_what_is_no_text(random, inputs):
+    task = SequenceClassifier.from_pretrained(random[0])
+    with pytest.raises(DataError, match=r"^expected (one input or an iterable of them|inputs one after the other)"):
+        task.predict(inputs)
+
+
+@pytest.mark.parametrize("column", [np.array, pd.Series])
+def test_columns_are_lists(random, column):
+    task = SequenceClassifier.from_pretrained(random[0])
+    assert task.predict(column(TEXTS)) == task.predict(TEXTS)
+
+
+def test_a_float16_checkpoint_is_saved_as_float32(random, tmp_path):
+    directory = shutil.copytree(random[0], tmp_path / "half")
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+    SequenceClassifier.from_pretrained(directory).save(tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "config.json").read_text())["dtype"] == "float32"

@@ -49,7 +49,7 @@ def test_the_best_spans_are_those_of_brute_force(sizes, longest, align, threshol
     logits = draw.normal(0, 2, (2, total)).astype(np.float32)
     words = np.concatenate([np.sort(draw.integers(0, max(size, 1), size)) for size in sizes]).astype(np.int32)
     nulls = draw.normal(0, 2, (2, len(sizes))).astype(np.float32)
-    rules = Rules(longest, 40, align, threshold)  # so many that no candidate is left out
+    rules = Rules(longest, 40, 90, align, threshold)  # so many that no candidate is left out
     found, null_scores = decoded(logits, sizes, words, nulls, rules)
     begins = np.cumsum([0, *sizes])
     for i, answers in enumerate(found):
@@ -62,7 +62,7 @@ def test_the_best_spans_are_those_of_brute_force(sizes, longest, align, threshol
 def test_a_threshold_moves_no_answer_down():
     logits, nulls = np.zeros((2, 2), np.float32), np.full((2, 1), 1.0, np.float32)
     words = np.arange(2, dtype=np.int32)
-    first = [decoded(logits, [2], words, nulls, Rules(1, 3, False, t))[0][0][0][1:] for t in (0.0, 2.5)]
+    first = [decoded(logits, [2], words, nulls, Rules(1, 3, 16, False, t))[0][0][0][1:] for t in (0.0, 2.5)]
     assert first == [(0, 0), (0, 2)]
 
 

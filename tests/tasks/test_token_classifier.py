@@ -7,10 +7,11 @@ import pytest
 from tokenizers import Regex, pre_tokenizers
 
 import tfnlp
-from tests.tiny import LABELS, LONG_TEXT, RECORDS, TEXTS, build_config, build_learner, build_tokenizer
+from tests.tiny import LABELS, LONG_TEXT, RECORDS, TEXTS, build_config, build_learner, build_tokenizer, write_checkpoint
 from tfnlp import Entity, TokenClassifier
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError, CheckpointError, DataError, LabelError
+from tfnlp.tasks.entity_decoding import AGGREGATIONS
 
 SPANS = [
     {"text": "Ada lives in Paris.", "spans": [(0, 3, "PER"), (13, 18, "LOC")]},
@@ -443,3 +444,16 @@ def test_from_config(tmp_path):
         "TokenClassifier(bert, 5 labels, max_length=64, stride=16, aggregation='first', label_all_tokens=False)"
     )
     assert len(task.predict("Ada")) <= 1
+
+
+def test_the_other_texts_of_a_batch_change_nothing(tmp_path):
+    names = ["B-PER", "I-PER", "B-LOC", "O", "I-LOC"]
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    task = TokenClassifier.from_pretrained(
+        write_checkpoint("roberta", tmp_path / "x", **labels), max_length=24, stride=6
+    )
+    text = "👩‍🚀 Zürich 北京"  # several tokens to a character, and so of one place
+    for aggregation in AGGREGATIONS:
+        alone = task.predict([text], aggregation=aggregation)[0]
+        assert len(alone) > 1
+        assert task.predict([text, LONG_TEXT], aggregation=aggregation)[0] == alone

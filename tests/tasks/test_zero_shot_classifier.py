@@ -100,3 +100,10 @@ def test_the_command_and_the_example(directory, zero_shot, capsys):
     example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "zero_shot_classification.py"))
     example["main"](str(directory), TEXTS[0], *LABELS)
     assert [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [label.name for label in answer]
+
+
+def test_a_classifier_of_one_s_own_is_taken_as_it_is(directory, zero_shot):
+    own = SequenceClassifier.from_pretrained(directory)
+    answers = ZeroShotClassifier(own).predict([*TEXTS, LONG_TEXT], LABELS)
+    assert answers == zero_shot.predict([*TEXTS, LONG_TEXT], LABELS)
+    assert not own.settings.pairs

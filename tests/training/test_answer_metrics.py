@@ -82,3 +82,19 @@ def test_the_report():
     assert str(report).splitlines()[-1] == "2 questions, counted as by SQuAD's script"
     assert [row[0] for row in report.rows()] == ["with an answer", "without", "all"]
     assert answer_report(["x"], [["x"]]).no_answer is None
+
+
+def test_the_threshold_is_the_best_of_all():
+    draw = random.Random(1)
+    for _ in range(200):
+        count = draw.randrange(1, 8)
+        gold = [draw.choice([[], ["x"], ["y z"]]) for _ in range(count)]
+        predicted = [draw.choice(["", "x", "y", "y z"]) for _ in range(count)]
+        margins = np.array([float(draw.randrange(3)) for _ in range(count)])
+
+        def f1(threshold, predicted=predicted, gold=gold, margins=margins):
+            kept = [answer if margin <= threshold else "" for answer, margin in zip(predicted, margins, strict=True)]
+            return answer_report(kept, gold, "en").f1
+
+        best = max(map(f1, (-1.0, 0.5, 1.5, 3.0)))
+        assert f1(best_null_threshold(predicted, gold, margins, "en")) == pytest.approx(best)

@@ -4,6 +4,7 @@ import pytest
 from tfnlp import AdamW, LinearSchedule, Recipe
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
+from tfnlp.training.callbacks import check_callbacks
 from tfnlp.training.recipe import create_training_variables
 
 
@@ -124,3 +125,26 @@ def test_the_training_step_is_traced_once(optimizer):
     traces.clear()
     model.fit(np.ones([4, 3]), {"logits": np.ones([4, 2])}, verbose=0)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epoch": 1}, r"`epoch` is no option of training; .* Did you mean 'epochs'\?"),
+        ({"batch_size": "4"}, "`batch_size` must be a whole number; it is '4'"),
+        ({"learning_rate": -1}, "`learning_rate` must be a number, at least 0; it is -1"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be a number, at least 0; it is nan"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        Recipe.of(options)
+
+
+def test_callbacks_that_set_the_learning_rate():
+    callback = keras.callbacks.ReduceLROnPlateau()
+    with pytest.raises(ArgumentError, match=r"^ReduceLROnPlateau can't set the learning rate"):
+        check_callbacks([callback], has_schedule=True)
+    check_callbacks([callback], has_schedule=False)
+    with pytest.raises(ArgumentError, match="`callbacks` must be a list; it is ReduceLROnPlateau"):
+        check_callbacks(callback, has_schedule=False)

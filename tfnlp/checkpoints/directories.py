@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ from tfnlp.errors import ArgumentError, CheckpointError
 
 SETTINGS_FILE = "tfnlp.json"
 
+_WEIGHTS = re.compile(r"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)")
+
 
 @contextmanager
-def written_whole(directory: str | Path, *, marker: str) -> Iterator[Path]:
+def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) -> Iterator[Path]:
     """Give a temporary directory beside the target, and put it in the target's place if all goes well.
 
     Until then an older target is not touched. Taking its place is two renames; between them the older one stands,
-    whole, in a hidden directory beside it.
+    whole, in a hidden directory beside it. Of an older one, weights and what is written anew go; all else stays.
 
     Args:
         directory: the target.
-        marker: a file that tells an older version of the same; only such a directory, or an empty one, is replaced.
+        is_older: tells whether a directory holds an older version; only such a one, or an empty one, is replaced.
 
     Raises:
         ArgumentError: if the target is a file, or a directory that holds something else.
@@ -33,11 +36,11 @@ def written_whole(directory: str | Path, *, marker: str) -> Iterator[Path]:
     target = Path(directory).absolute()
     if target.exists() and not target.is_dir():
         raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
-    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+    if target.is_dir() and any(target.iterdir()) and not is_older(target):
         held = ", ".join(sorted(path.name for path in target.iterdir())[:3])
         raise ArgumentError(
-            f"{directory}: the directory holds other files ({held}) and no {marker!r}, so it is not replaced. Name a "
-            "new directory."
+            f"{directory}: the directory holds other files ({held}) and nothing that was saved before, so it is not "
+            "replaced. Name a new directory."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -48,10 +51,30 @@ def written_whole(directory: str | Path, *, marker: str) -> Iterator[Path]:
         if target.exists():
             os.replace(target, old)
         os.replace(draft, target)
-    finally:
+        if old.exists():
+            for other in old.iterdir():
+                if not (target / other.name).exists() and not _WEIGHTS.fullmatch(other.name):
+                    os.replace(other, target / other.name)
+    except BaseException:
         if old.exists() and not target.exists():
             os.replace(old, target)
-        shutil.rmtree(scratch, ignore_errors=True)
+        if not old.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def holds_checkpoint(directory: Path) -> bool:
+    """Tell whether a directory holds a checkpoint, by its `config.json`."""
+    try:
+        return "model_type" in json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def holds_saved_model(directory: Path) -> bool:
+    """Tell whether a directory holds a SavedModel."""
+    return (directory / "saved_model.pb").is_file()
 
 
 def write_settings(directory: Path, task: str, settings: dict[str, Any]) -> None:

@@ -135,6 +135,14 @@ def load_config(name_or_path: str | Path, **options: Any) -> Any:
         raise _not_found(path, error) from error
 
 
+def save_config(head: Any, directory: str | Path) -> None:
+    """Write the configuration of a head whose weights are saved as float32, with its class's name in PyTorch."""
+    config = head.config
+    config.architectures = [type(head).__name__.removeprefix("TF")]
+    config.dtype = "float32"  # whatever the weights were loaded from: by this, PyTorch chooses what to run
+    config.save_pretrained(str(directory))
+
+
 def network_options(config: Any) -> tuple[str, ...]:
     """Return the names of what a configuration says of its own architecture (`hidden_dropout_prob` ...).
 

@@ -37,7 +37,7 @@ def prepare_config(config: Any, head: str) -> None:
         head: the head's class name, `TFBertForTokenClassification`.
 
     Raises:
-        UnsupportedModelError: for Longformer's multiple choice.
+        UnsupportedModelError: for Longformer's multiple choice and MobileBERT's masked LM.
         VersionError: for TAPAS's questions, if tensorflow-probability is missing.
     """
     if head.startswith("TFElectraForSequenceClassification") and config.classifier_dropout is not None:
@@ -54,6 +54,11 @@ def prepare_config(config: Any, head: str) -> None:
         raise UnsupportedModelError(
             "TFLongformerForMultipleChoice gives other numbers than its PyTorch twin (by 4e-3 in transformers 4.57.6): "
             "use another architecture for multiple choice."
+        )
+    if head == "TFMobileBertForMaskedLM":
+        raise UnsupportedModelError(
+            "TFMobileBertForMaskedLM has two tables of tokens where its PyTorch twin has one (transformers 4.57.6), so "
+            "that a trained one would answer differently there: use another architecture for masked language models."
         )
 
 

@@ -233,9 +233,14 @@ def token_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
 
 
 def padded(chunk: RowChunk, rows: np.ndarray, fill: dict[str, int]) -> dict[str, Any]:
-    """Return the columns of some rows as matrices of shape `(rows, longest)`, short rows filled up."""
+    """Return the columns of some rows as matrices of shape `(rows, longest)`, short rows filled up, to 1 at least."""
     starts, lengths = chunk.splits[rows], np.diff(chunk.splits)[rows]
-    position = np.arange(lengths.max(initial=0))
+    position = np.arange(lengths.max(initial=1))
     inside = position < lengths[:, None]
-    index = np.where(inside, starts[:, None] + position, 0)
-    return {name: np.where(inside, values[index], fill.get(name, 0)) for name, values in chunk.columns.items()}
+    index = starts[:, None] + position
+    padded_columns = {}
+    for name, values in chunk.columns.items():
+        matrix = np.full(inside.shape, fill.get(name, 0), values.dtype)
+        matrix[inside] = values[index[inside]]
+        padded_columns[name] = matrix
+    return padded_columns

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfnlp.data.readers import Record, Records, existing_file, read_lines, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_source, checked, text_problem
 from tfnlp.data.tables import read_objects
-from tfnlp.errors import DataError
+from tfnlp.errors import ArgumentError, DataError
 
 
 def read_texts(path: str | Path) -> Records:
@@ -38,7 +39,9 @@ def text_source(data: Any) -> Source:
     """Make a source of whatever holds texts: a path, a list or column of strings, dicts, a table, a dataset."""
     if hasattr(data, "tolist"):
         data = data.tolist()
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):  # a column of `datasets` among them
+        if data and all(isinstance(item, (str, Path)) and os.path.isfile(item) for item in data):
+            raise ArgumentError(f"these are names of files, not texts: {data!r:.80}. Pass one file.")
         data = [{"text": item} if isinstance(item, str) else item for item in data]
     return as_source(data, LAYOUT)
 

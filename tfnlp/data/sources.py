@@ -68,6 +68,8 @@ def as_source(data: Any, layout: Layout) -> Source:
     if module == "pandas":
         return Source("the table", lambda: _renamed(data.to_dict("records"), layout), is_stream=False)
     if module == "datasets":
+        if isinstance(data, Mapping):
+            raise ArgumentError(f"this holds several datasets: pass one of them, {sorted(data)}.")
         return Source("the dataset", lambda: _from_datasets(data, layout), is_stream=True)
     if hasattr(data, "as_numpy_iterator"):
         return Source("the tf.data.Dataset", lambda: _from_tf_data(data, layout), is_stream=True)

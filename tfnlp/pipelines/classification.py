@@ -42,12 +42,12 @@ class TokenClassificationPipeline(Pipeline):
         answers: list[list[dict[str, Any]]] = []
         for chunk in chunked(inputs, _TOGETHER):
             check_texts(chunk, len(answers))
-            found = task.entities_of_tokens(chunk, aggregation)
+            found = task.entities_of_tokens(chunk, aggregation, ignore_labels)
             words = _Words(self.tokenizer, found)
             for i, (text, entities) in enumerate(zip(chunk, found.entities, strict=True)):
-                pairs = zip(entities, found.tokens[i].tolist(), strict=True)
-                kept = [(entity, *tokens) for entity, tokens in pairs if entity.label not in ignore_labels]
-                answers.append([_answer(words, aggregation, text, *place) for place in kept])
+                places = found.tokens[i].tolist()
+                pairs = zip(entities, places, strict=True)
+                answers.append([_answer(words, aggregation, text, entity, *tokens) for entity, tokens in pairs])
         return answers
 
 
@@ -128,7 +128,7 @@ class TextClassificationPipeline(Pipeline):
     def _problem_type(self, function: str | None) -> str:
         if function is not None:
             return _FUNCTIONS[function.lower()]
-        if len(self.task.known_labels) == 1 and self.task.declared_problem_type != REGRESSION:
+        if len(self.task.known_labels) == 1 and self.task.config.problem_type != REGRESSION:
             return MULTI
         return self.task.problem_type or SINGLE
 
@@ -158,7 +158,7 @@ class ZeroShotClassificationPipeline(Pipeline):
         *,
         candidate_labels: Any = None,
         hypothesis_template: str | None = None,
-        multi_label: bool = False,
+        multi_label: bool | None = None,
     ) -> list[dict[str, Any]]:
         """Return for each text all labels with their scores, the likeliest first."""
         if not candidate_labels:
@@ -167,7 +167,7 @@ class ZeroShotClassificationPipeline(Pipeline):
             candidate_labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
         task = self.task
         if hypothesis_template is not None:
-            task = ZeroShotClassifier(task.nli, hypothesis_template=hypothesis_template)
+            task = ZeroShotClassifier(task.nli, hypothesis_template=hypothesis_template, multi_label=task.multi_label)
         found = task.predict(inputs, candidate_labels, multi_label=multi_label)
         return [
             {"sequence": text, "labels": [label.name for label in labels], "scores": [label.score for label in labels]}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tfnlp.checkpoints.heads import LOCATION
+from tfnlp.checkpoints.directories import SETTINGS_FILE
+from tfnlp.checkpoints.heads import LOCATION, find_file, position_limit
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.pipelines.classification import (
@@ -73,7 +75,17 @@ def pipeline(
     kind, of_task = PIPELINES[name]
     location = {key: options.pop(key) for key in LOCATION if key in options}
     if isinstance(model, (str, Path)):
-        model = of_task.from_pretrained(model, **location)
+        path = model
+        model = of_task.from_pretrained(path, **location)
+        if find_file(path, SETTINGS_FILE, **location) is None:
+            _lengthen_rows(model)
     elif not isinstance(model, of_task):
         raise ArgumentError(f"{task!r} needs a {of_task.__name__}; this is a {type(model).__name__}.")
     return kind(model, **options)
+
+
+def _lengthen_rows(task: Any) -> None:
+    """Let a task read as much at once as its network takes, as transformers' pipelines do."""
+    of_rows = task.nli if isinstance(task, ZeroShotClassifier) else task
+    limit = position_limit(of_rows.config, of_rows.tokenizer.max_length)
+    of_rows.settings = replace(of_rows.settings, max_length=limit, stride=limit // 4)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tqdm.auto import tqdm
 
 from tfnlp.data.pipeline import chunked
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, DataError
 from tfnlp.outputs import Predictions
 
 S = TypeVar("S")
@@ -27,9 +27,18 @@ def answers_for(inputs: Any, answers: Callable[[Iterable[Any]], Iterator[T]], *,
 
     Returns:
         An answer, `Predictions`, or an iterator of answers.
+
+    Raises:
+        DataError: if it is neither one input nor many.
     """
     if is_one:
         return next(answers([inputs]))
+    if hasattr(inputs, "iterrows"):
+        raise DataError("expected inputs one after the other; found a table. Pass a list, such as one column.")
+    if hasattr(inputs, "tolist"):  # arrays and columns
+        inputs = inputs.tolist()
+    if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Iterable):
+        raise DataError(f"expected one input or an iterable of them; found {inputs!r:.80}.")
     if not isinstance(inputs, (list, tuple)):
         return answers(inputs)
     return Predictions(tqdm(answers(inputs), total=len(inputs), desc="predict", unit="text", delay=PROGRESS_AFTER))

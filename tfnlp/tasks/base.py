@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -200,25 +201,39 @@ class TaskModel(PretrainedTask):
             DataError: if a record can't be used.
             LabelError: if a label is not one of the model's.
         """
-        plan = Recipe(**recipe)
-        check_callbacks(callbacks)
+        plan = Recipe.of(recipe)
+        check_callbacks(callbacks, has_schedule=plan.optimizer is None)
         source = self.source(records)
-        self.learn(source)
+        validation = None if validation_data is None else self.source(validation_data)
         keras.utils.set_random_seed(plan.seed)
-        rows = self.rows(source)
-        counts = pipeline.count_groups(rows, self.settings.max_length)
+        with self._unchanged_by_failure():
+            self.learn(source)
+            rows = self.rows(source)
+            counts = pipeline.count_groups(rows, self.settings.max_length)
+            if validation is not None:
+                self.check_validation(validation)
         steps = pipeline.num_batches(counts, plan.batch_size)
         dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         optimizer = plan.build_optimizer(steps)
         self.model.compile(optimizer=optimizer, loss=self.loss(plan), loss_weights=self.loss_weights)
         create_training_variables(self.model)
-        if validation_data is not None:
-            validation = self.source(validation_data)
-            self.check_validation(validation)
+        if validation is not None:
             callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
         self.start_from(source)
         return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+
+    @contextmanager
+    def _unchanged_by_failure(self) -> Iterator[None]:
+        """Forget what was learned of data that can't be used."""
+        before, config = dict(vars(self)), dict(vars(self.config))
+        try:
+            yield
+        except BaseException:
+            for attributes, values in ((vars(self), before), (vars(self.config), config)):
+                attributes.clear()
+                attributes.update(values)
+            raise
 
     # Serving
 

@@ -6,7 +6,7 @@ simple, first, average, max; of overlapping entities of two windows the longer w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
@@ -68,7 +68,8 @@ class EntityDecoder:
         names: what the `labels` of decoded units index: entity types, or with `none` the labels themselves.
     """
 
-    def __init__(self, labels: Sequence[str], aggregation: Aggregation) -> None:
+    def __init__(self, labels: Sequence[str], aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)) -> None:
+        """Take the labels, how to group tokens, and the names to leave out."""
         self.aggregation = aggregation
         if aggregation == "none":
             self.names = tuple(labels)
@@ -80,14 +81,14 @@ class EntityDecoder:
             self.names = tuple(labels[types.index(name)].split("-", 1)[-1] for name in distinct)
         self._type_of = np.array(type_of, np.int32)
         self._begins = np.array([label.startswith("B-") for label in labels])
-        self._outside = np.array([name == OUTSIDE for name in self.names])
+        self._outside = np.array([name in ignored for name in self.names])
 
     def __call__(self, tokens: TokenScores) -> Units:
         """Return the entities, by record and start; `labels` index `names`, int32."""
         units = _words(tokens, self.aggregation) if self.aggregation in ("first", "average", "max") else _each(tokens)
         entities = units if self.aggregation == "none" else self._grouped(units)
         entities = entities.at(tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
-        return _without_overlaps(entities)
+        return _without_overlaps(entities, tokens)
 
     def _grouped(self, units: Units) -> Units:
         """Join neighbours of one type, unless the later begins an entity."""
@@ -175,15 +176,18 @@ def _words(tokens: TokenScores, aggregation: Aggregation) -> Units:
     )
 
 
-def _without_overlaps(entities: Units) -> Units:
-    """Of entities that overlap, which only windows of one record can make, keep the longer, then the surer."""
-    several = _differs(entities.rows) & ~_differs(entities.records)
+def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:
+    """Of entities of a record with several windows that overlap, keep the longer, then the surer.
+
+    In a record of one window all stand: tokens that are parts of one character have the same place.
+    """
+    windowed = tf.boolean_mask(tokens.records, _differs(tokens.rows) & ~_differs(tokens.records))
     everything = tf.range(tf.size(entities.labels))
-    return entities.at(tf.cond(tf.reduce_any(several), lambda: _chosen(entities), lambda: everything))
+    return entities.at(tf.cond(tf.size(windowed) > 0, lambda: _chosen(entities, windowed), lambda: everything))
 
 
-def _chosen(entities: Units) -> tf.Tensor:
-    """Return the indices of the entities to keep, by record and start.
+def _chosen(entities: Units, windowed: tf.Tensor) -> tf.Tensor:
+    """Return the indices of the entities to keep, by record and start; `windowed` are records with several windows.
 
     Entities are compared one after the other with the one that stands. Where an entity begins after all before it
     have ended, a new chain begins; chains are short and are followed all at once.
@@ -193,7 +197,9 @@ def _chosen(entities: Units) -> tf.Tensor:
     order = tf.cast(tf.argsort(start_key, stable=True), tf.int32)
     starts, ends, scores = (tf.gather(x, order) for x in (entities.starts, entities.ends, entities.scores))
     reached = _running_maximum(tf.gather(wide + tf.cast(entities.ends, tf.int64), order))
-    begins = tf.concat([[True], tf.gather(start_key, order)[1:] >= reached[:-1]], 0)
+    num_windows = tf.math.bincount(windowed, minlength=tf.reduce_max(entities.records) + 1)  # beside the first
+    is_windowed = tf.gather(num_windows, tf.gather(entities.records, order)) > 0
+    begins = tf.concat([[True], tf.gather(start_key, order)[1:] >= reached[:-1]], 0) | ~is_windowed
     chain = tf.cast(tf.where(begins)[:, 0], tf.int32)
     chain_ends = _ends_of(chain, tf.size(order)) + 1
 

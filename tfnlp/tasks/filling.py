@@ -41,6 +41,8 @@ class Filler:
         ids = []
         for word in candidates:
             spaced = self.hf(f" {word}", add_special_tokens=False)["input_ids"]
+            if spaced == [self.hf.unk_token_id] and word != self.hf.unk_token:
+                raise ArgumentError(f"the candidate {word!r} is not in the vocabulary.")
             if len(spaced) != 1 and self.hf.get_vocab().get(word) is None:
                 pieces = self.hf.convert_ids_to_tokens(spaced)
                 raise ArgumentError(f"the candidate {word!r} is {len(spaced)} tokens, {pieces}: it must be one.")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from tfnlp.data.sources import Source
-from tfnlp.errors import LabelError
+from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
 from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.pretrained import Settings
@@ -76,8 +76,11 @@ class LabelledTask(TaskModel):
         """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
 
         Raises:
+            ArgumentError: if they are no list.
             LabelError: if the network is already built with others.
         """
+        if isinstance(names, (str, Mapping, Set)):
+            raise ArgumentError(f"`labels` must be a list, in the order of their ids; it is {names!r:.80}.")
         labels, own = LabelMap(tuple(map(str, names))), self.labels
         if own is not None and set(own.names) == set(labels.names):
             return  # the checkpoint's order stays: its weights are in that order

@@ -30,6 +30,7 @@ from tfnlp.training.masking import Masking, repeatable_uniform
 from tfnlp.training.recipe import Recipe
 
 _PREDICTED_TOGETHER = 512  # texts
+_NOTHING_HIDDEN = "no token was hidden: there are too few. Evaluate on more text."
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class MaskedLM(TaskModel):
             raise ArgumentError(
                 "the tokenizer has no mask token: masked language models have one, others (GPT-2 ...) can't fill masks."
             )
+        if self.tokenizer.hf.truncation_side != "right":
+            raise ArgumentError("windows of texts are cut from the right; set the tokenizer's `truncation_side` so.")
 
     # Training
 
@@ -127,8 +130,22 @@ class MaskedLM(TaskModel):
             DataError: if a record can't be used, or nothing was hidden, as in a few words.
         """
         losses, right, count, num_records = 0.0, 0, 0, 0
+        for features, labels in self._hidden(records):
+            loss, hits, found = self._guessed(features, labels)
+            losses, right, count = losses + float(loss), right + int(hits), count + int(found)
+            num_records += len(labels)
+        if not count:
+            raise DataError(_NOTHING_HIDDEN)
+        return PerplexityReport(float(np.exp(losses / count)), right / count, count, num_records, losses / count)
+
+    def check_validation(self, records: Source) -> None:
+        """Raise what is wrong with texts that will be evaluated: now, and not after an epoch."""
+        if not any((labels.numpy() != IGNORE_ID).any() for _, labels in self._hidden(records)):
+            raise DataError(_NOTHING_HIDDEN)
+
+    def _hidden(self, records: Any) -> Iterator[tuple[dict[str, Any], tf.Tensor]]:
+        """Yield batches of rows with some tokens hidden, and which those were."""
         for chunk in self.rows(records):
-            num_records += len(chunk.splits) - 1
             for rows, features in row_batches(chunk.columns, chunk.splits, self.tokenizer.pad_id):
                 units = np.full_like(features["input_ids"], IGNORE_ID)
                 for i, row in enumerate(rows):
@@ -136,11 +153,7 @@ class MaskedLM(TaskModel):
                     units[i, : end - start] = chunk.targets["logits"][start:end]
                 uniform = repeatable_uniform(features["input_ids"], np.diff(chunk.splits)[rows])
                 ids, labels = self._masking(*map(tf.constant, (features["input_ids"], units, uniform)))
-                loss, hits, found = self._guessed(features | {"input_ids": ids}, labels)
-                losses, right, count = losses + float(loss), right + int(hits), count + int(found)
-        if not count:
-            raise DataError("no token was hidden: there are too few. Evaluate on more text.")
-        return PerplexityReport(float(np.exp(losses / count)), right / count, count, num_records, losses / count)
+                yield features | {"input_ids": ids}, labels
 
     @cached_property
     def _guessed(self) -> Any:
@@ -150,10 +163,10 @@ class MaskedLM(TaskModel):
         @tf.function(reduce_retracing=True)
         def guessed(features: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             place = tf.where(tf.not_equal(labels, IGNORE_ID))
-            logits = tf.gather_nd(forward(features)["logits"], place)[:, :num_tokens]
+            logits = tf.gather_nd(forward(features)["logits"], place)
             gold = tf.gather_nd(labels, place)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(gold, logits)
-            hits = tf.equal(tf.argmax(logits, 1, tf.int32), gold)
+            hits = tf.equal(tf.argmax(logits[:, :num_tokens], 1, tf.int32), gold)
             return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32)), tf.size(gold)
 
         return guessed
@@ -226,7 +239,7 @@ class MaskedLM(TaskModel):
 
         @tf.function(reduce_retracing=True)
         def probabilities(features: dict[str, tf.Tensor], places: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places)[:, :num_tokens])
+            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places))[:, :num_tokens]
 
         return probabilities
 
@@ -236,7 +249,7 @@ class MaskedLM(TaskModel):
 
     @property
     def _num_tokens(self) -> int:
-        """How many tokens there are: the network's table is often longer, for speed."""
+        """How many tokens can fill a mask: the network's table is often longer, for speed, and all of it is scored."""
         return min(len(self.tokenizer.hf), self.config.vocab_size)
 
     # Serving
@@ -284,8 +297,8 @@ class MaskedLM(TaskModel):
 
         @tf.function(input_signature=[signature])
         def best(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            logits = forward(features)["logits"][..., :num_tokens]
-            values, ids = tf.math.top_k(logits, top_k)
+            logits = forward(features)["logits"]
+            values, ids = tf.math.top_k(logits[..., :num_tokens], top_k)
             return {"scores": tf.exp(values - tf.reduce_logsumexp(logits, -1, keepdims=True)), "token_ids": ids}
 
         return best

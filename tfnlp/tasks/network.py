@@ -61,10 +61,15 @@ def features_in_graph(tokenizer: Tokenizer, rows: dict[str, tf.Tensor]) -> dict[
         rows: ragged, of shape `(rows, tokens)`, int32.
 
     Returns:
-        int32 tensors of shape `(rows, longest)`.
+        int32 tensors of shape `(rows, longest)`; of empty rows alone, `(rows, 1)`: no network takes rows of nothing.
     """
     fill = {"input_ids": tokenizer.pad_id}
-    return {name: rows[name].to_tensor(fill.get(name, 0)) for name in tokenizer.input_names}
+    features = {name: rows[name].to_tensor(fill.get(name, 0)) for name in tokenizer.input_names}
+    lacking = tf.maximum(1 - tf.shape(features["input_ids"])[1], 0)
+    return {
+        name: tf.pad(values, [[0, 0], [0, lacking]], constant_values=fill.get(name, 0))
+        for name, values in features.items()
+    }
 
 
 def outputs_in_steps(
@@ -74,7 +79,7 @@ def outputs_in_steps(
 
     Args:
         forward: a TensorFlow function with one input signature: features in, a dict of outputs out.
-        features: int32 tensors of shape `(rows, length)`, with at least one row.
+        features: int32 tensors of shape `(rows, length)`; there may be no row.
         budget: the most tokens at a time, padding included; None: as many as most networks can take.
 
     Returns:
@@ -82,6 +87,9 @@ def outputs_in_steps(
     """
     graph = forward.get_concrete_function()
     shapes, dtypes = graph.output_shapes, graph.output_dtypes
+    num_rows = tf.shape(features["input_ids"])[0]
+    is_empty = tf.cast(tf.equal(num_rows, 0), tf.int32)  # then a row of padding is run, and left out
+    features = {name: tf.pad(values, [[0, is_empty], [0, 0]]) for name, values in features.items()}
     size = tf.shape(features["input_ids"])
     step = tf.maximum(1, (budget or SERVED_TOKENS) // tf.maximum(size[1], 1))
     num_steps = (size[0] + step - 1) // step
@@ -92,4 +100,4 @@ def outputs_in_steps(
 
     arrays = {name: tf.TensorArray(dtypes[name], num_steps, infer_shape=False) for name in shapes}
     _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, arrays), parallel_iterations=1)
-    return {name: tf.ensure_shape(array.concat(), shapes[name]) for name, array in found.items()}
+    return {name: tf.ensure_shape(array.concat(), shapes[name])[:num_rows] for name, array in found.items()}

@@ -9,8 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings, write_settings, written_whole
-from tfnlp.checkpoints.heads import LOCATION, AutoHead, find_file, load_config, network_options, position_limit
+from tfnlp.checkpoints.directories import (
+    SETTINGS_FILE,
+    holds_checkpoint,
+    read_settings,
+    write_settings,
+    written_whole,
+)
+from tfnlp.checkpoints.heads import (
+    LOCATION,
+    AutoHead,
+    find_file,
+    load_config,
+    network_options,
+    position_limit,
+    save_config,
+)
 from tfnlp.checkpoints.vocabulary import with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.errors import ArgumentError, LabelError, did_you_mean
@@ -217,14 +231,14 @@ class PretrainedTask(abc.ABC):
     def save(self, directory: str | Path) -> None:
         """Write configuration, tokenizer, settings and `model.safetensors`, as `transformers` on PyTorch reads them.
 
-        Everything is written beside the target first and then renamed: a crash leaves an older directory whole.
+        Everything is written beside the target first and then renamed: a crash leaves an older directory whole. What
+        else lies in it stays.
 
         Raises:
             ArgumentError: if the directory holds something else than a checkpoint.
         """
-        with written_whole(directory, marker="config.json") as target:
-            self.config.architectures = [type(self.head).__name__.removeprefix("TF")]
-            self.config.save_pretrained(str(target))
+        with written_whole(directory, is_older=holds_checkpoint) as target:
+            save_config(self.head, target)
             self.tokenizer.save(target)
             save_safetensors(self.head, target / SAFETENSORS)
             write_settings(target, type(self).__name__, asdict(self.settings))

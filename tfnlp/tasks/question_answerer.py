@@ -179,7 +179,8 @@ class QuestionAnswerer(TaskModel):
         Args:
             inputs: a dict of `question` and `context`; a tuple of the two; a list of either; or an iterable, whose
                 answers then come as a generator.
-            top_k: how many answers to give, the likeliest first, as far as there are so many.
+            top_k: how many answers to give, the likeliest first, as far as there are so many. Up to the settings'
+                `top_k`, the same spans of tokens are looked at; with more, a score may grow by those of further ones.
 
         Returns:
             For one question an `Answer`, with `top_k` `Answers`; for a list, `Predictions`: a sequence of those.
@@ -223,7 +224,12 @@ class QuestionAnswerer(TaskModel):
         settings = self.settings
         threshold = settings.null_threshold if settings.handle_impossible_answer else None
         return Rules(
-            settings.max_answer_length, num_answers, settings.align_to_words, threshold, stride=settings.stride
+            settings.max_answer_length,
+            num_answers,
+            2 * max(num_answers, settings.top_k) + 10,  # some fall together when they are aligned to words
+            settings.align_to_words,
+            threshold,
+            stride=settings.stride,
         )
 
     # Serving
@@ -280,6 +286,11 @@ class QuestionAnswerer(TaskModel):
         differences = []
         records = [as_question(given, number) for number, given in enumerate(inputs, start=1)]
         predicted = self.predict(list(inputs), top_k=self.settings.top_k)
+        for i, best in enumerate(self.predict(list(inputs))):
+            if abs(best.score - served["score"][i]) > 1e-5:
+                differences.append(
+                    f"{records[i]['question']!r:.80}: served a score of {served['score'][i]}, not {best}"
+                )
         for i, (record, answers) in enumerate(zip(records, predicted, strict=True)):
             columns = (served[name][i].tolist() for name in ("answers", "starts", "ends", "scores"))
             theirs = [

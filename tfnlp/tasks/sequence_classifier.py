@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar, final, get_args
 
 import numpy as np
@@ -83,9 +82,6 @@ class SequenceClassifier(LabelledTask):
         classifier = SequenceClassifier.from_pretrained("bert-base-cased")
         classifier.fit("train.csv", validation_data="dev.csv", epochs=3)
         classifier.predict("What a film!")  # Label(name='positive', score=0.98)
-
-    Attributes:
-        declared_problem_type: the type that the checkpoint's configuration tells, or None.
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForSequenceClassification"
@@ -93,12 +89,6 @@ class SequenceClassifier(LabelledTask):
     own_options: ClassVar[tuple[str, ...]] = ("labels", "problem_type")
     layout = LAYOUT
     settings: SequenceClassifierSettings
-
-    def __init__(self, source: str | Path | None, config: Any, tokenizer: Tokenizer, settings: Settings) -> None:
-        super().__init__(source, config, tokenizer, settings)
-        self.declared_problem_type = config.problem_type
-        if self.is_trained and config.problem_type is None:  # as transformers reads its own checkpoints
-            config.problem_type = REGRESSION if config.num_labels == 1 else SINGLE
 
     @classmethod
     def _make(cls, source: Any, config: Any, tokenizer: Tokenizer, options: dict[str, Any]) -> SequenceClassifier:
@@ -117,8 +107,14 @@ class SequenceClassifier(LabelledTask):
 
     @property
     def problem_type(self) -> ProblemType | None:
-        """One label, several, or a number, by transformers' names; None while it is unknown."""
-        return self.config.problem_type
+        """One label, several, or a number, by transformers' names; None while it is unknown.
+
+        Where the configuration of a trained checkpoint is silent, the number of labels tells, as in transformers'
+        training; `config.problem_type` stays silent then, for what reads the saved checkpoint.
+        """
+        if self.config.problem_type is not None or not self.is_trained or self._fresh_head:
+            return self.config.problem_type
+        return REGRESSION if self.config.num_labels == 1 else SINGLE
 
     # Training
 
@@ -127,6 +123,8 @@ class SequenceClassifier(LabelledTask):
         problem_type = self.problem_type or inferred_problem_type(records)
         labels = TEXT_PROBLEMS[problem_type].labels_of(records)
         is_pair = next(checked_examples(records, problem_type))["text_pair"] is not None
+        if len(labels) == 1 and problem_type == SINGLE:
+            logger.warning("%s: all texts have the label %r: nothing can be learned", records.name, labels.names[0])
         self.config.problem_type = problem_type
         if is_pair:
             self.settings = replace(self.settings, pairs=True)
@@ -277,8 +275,6 @@ class SequenceClassifier(LabelledTask):
             LabelError: if the labels are not known yet.
         """
         check_top_k(top_k)
-        if hasattr(inputs, "iterrows"):
-            raise DataError("expected texts; found a table. Pass a list of texts, such as one column.")
         is_one = isinstance(inputs, (str, tuple, dict))
         return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_one)
 

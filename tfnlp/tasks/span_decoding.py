@@ -73,6 +73,7 @@ class Rules(NamedTuple):
     Attributes:
         max_answer_length: the most tokens of an answer.
         num_answers: how many to give for a context.
+        num_candidates: of how many spans of tokens the scores are added up, where they cover the same characters.
         align_to_words: whether answers begin and end where words do.
         null_threshold: no answer is the best answer where the log of its probability over that of the best span is
             more; None: it never is.
@@ -81,6 +82,7 @@ class Rules(NamedTuple):
 
     max_answer_length: int
     num_answers: int
+    num_candidates: int
     align_to_words: bool
     null_threshold: float | None
     stride: int = 0
@@ -145,7 +147,7 @@ def best_spans(
         null_starts,
         null_ends,
         max_answer_length=rules.max_answer_length,
-        count=2 * rules.num_answers + 10,  # some fall together when they are aligned to words
+        count=rules.num_candidates,
         align_to_words=rules.align_to_words,
     )
     spans = _added_up(spans)

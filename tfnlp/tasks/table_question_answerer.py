@@ -10,8 +10,8 @@ from typing import Any, NoReturn, final
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.checkpoints.directories import written_whole
-from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config
+from tfnlp.checkpoints.directories import holds_checkpoint, written_whole
+from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, save_config
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source, as_source
@@ -185,9 +185,9 @@ class TableQuestionAnswerer:
         Raises:
             DataError: if a record can't be used, or its table does not fit into a row of the network.
         """
-        plan = Recipe(**recipe)
+        plan = Recipe.of(recipe)
         plan.refuse("label_weights", "label_smoothing")
-        check_callbacks(callbacks)
+        check_callbacks(callbacks, has_schedule=plan.optimizer is None)
         keras.utils.set_random_seed(plan.seed)
         dataset = self.dataset(records, batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
         model = self.training_model(dataset)
@@ -282,9 +282,8 @@ class TableQuestionAnswerer:
         Raises:
             ArgumentError: if the directory holds something else than a checkpoint.
         """
-        with written_whole(directory, marker="config.json") as target:
-            self.config.architectures = [type(self.head).__name__.removeprefix("TF")]
-            self.config.save_pretrained(str(target))
+        with written_whole(directory, is_older=holds_checkpoint) as target:
+            save_config(self.head, target)
             self.hf.save_pretrained(str(target))
             save_safetensors(self.head, target / SAFETENSORS)
 

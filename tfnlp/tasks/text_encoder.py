@@ -174,6 +174,8 @@ class TextEncoder(TaskModel):
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the squared error of cosines, or the cross entropy of each text's own pair among those of a batch."""
         recipe.refuse("label_weights", "label_smoothing")
+        if self.settings.objective == "ranking" and recipe.batch_size == 1:
+            raise ArgumentError("a batch of one pair holds no other to tell it from: `batch_size` must be at least 2.")
         return {_TEXT: CosineError() if self.settings.objective == "cosine" else RankingLoss()}
 
     # Evaluation

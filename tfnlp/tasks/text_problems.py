@@ -64,7 +64,7 @@ class TextProblem(abc.ABC):
         """Return the labels of all records, in alphabetical order; numbers in theirs."""
         names = {name for record in checked_examples(records, cls.type) for name in cls.names_in(record)}
         are_numbers = all(name.isdecimal() for name in names)
-        return LabelMap(tuple(sorted(names, key=int if are_numbers else None)))
+        return LabelMap(tuple(sorted(names, key=lambda name: (int(name) if are_numbers else 0, name))))
 
     @abc.abstractmethod
     def gold(self, records: Sequence[Record]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -16,7 +16,7 @@ from tfnlp.data.pipeline import RowChunk, Target, chunked
 from tfnlp.data.sources import Source
 from tfnlp.data.token_records import LAYOUT, check_texts, checked_tokens, texts_of
 from tfnlp.errors import ArgumentError
-from tfnlp.labels import IGNORE_ID, LabelMap
+from tfnlp.labels import IGNORE_ID, OUTSIDE, LabelMap
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
 from tfnlp.tasks.asking import answers_for
@@ -187,19 +187,26 @@ class TokenClassifier(LabelledTask):
             LabelError: if the labels are not known yet.
             ArgumentError: if there is no such aggregation.
         """
-        decoder = self._decoder if aggregation is None else self._build_decoder(aggregation)
+        decoder = self._decoder(aggregation or self.settings.aggregation)
         is_one = isinstance(texts, str)
         inputs = texts if is_one else texts_of(texts)
         inputs = list(inputs) if isinstance(texts, (list, tuple)) else inputs
         return answers_for(inputs, lambda given: self._answers(given, decoder), is_one=is_one)
 
     @cached_property
-    def _decoder(self) -> _Decode:
-        return self._build_decoder(self.settings.aggregation)
+    def _decoders(self) -> dict[tuple[Aggregation, frozenset[str]], _Decode]:
+        return {}
 
-    def _build_decoder(self, aggregation: Aggregation) -> _Decode:
+    def _decoder(self, aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)) -> _Decode:
+        """Return what decodes tokens, built once for each aggregation and set of labels to leave out."""
+        key = aggregation, frozenset(ignored)
+        if key not in self._decoders:
+            self._decoders[key] = self._build_decoder(*key)
+        return self._decoders[key]
+
+    def _build_decoder(self, aggregation: Aggregation, ignored: Collection[str]) -> _Decode:
         replace(self.settings, aggregation=aggregation)  # refuses one that there is not
-        decoder = EntityDecoder(self.known_labels.names, aggregation)
+        decoder = EntityDecoder(self.known_labels.names, aggregation, ignored)
         vector = tf.TensorSpec([None], tf.int32)
         scores = tf.TensorSpec([None, None], tf.float32)
 
@@ -225,9 +232,11 @@ class TokenClassifier(LabelledTask):
     def _decoded(self, texts: list[Any], is_words: bool, decoder: _Decode) -> Iterator[Entities]:
         return iter(self._found(texts, is_words, decoder).entities)
 
-    def entities_of_tokens(self, texts: list[str], aggregation: Aggregation) -> FoundEntities:
-        """Find the entities of texts, and the tokens that each is made of."""
-        return self._found(texts, False, self._build_decoder(aggregation))
+    def entities_of_tokens(
+        self, texts: list[str], aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)
+    ) -> FoundEntities:
+        """Find the entities of texts but those of ignored labels, and the tokens that each is made of."""
+        return self._found(texts, False, self._decoder(aggregation, ignored))
 
     def _found(self, texts: list[Any], is_words: bool, decoder: _Decode) -> FoundEntities:
         decode, names = decoder

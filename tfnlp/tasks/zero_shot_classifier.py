@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -48,6 +50,8 @@ class ZeroShotClassifier:
     ) -> None:
         """Take a classifier whose labels say whether a text entails a hypothesis.
 
+        It serves as it is, but for two settings: it reads pairs, and of one that is too long the text becomes windows.
+
         Raises:
             LabelError: if no label of it does.
             ArgumentError: if the template has no place for the label.
@@ -55,12 +59,14 @@ class ZeroShotClassifier:
         if hypothesis_template.count("{}") != 1:
             raise ArgumentError(f"`hypothesis_template` needs one `{{}}` for the label; it is {hypothesis_template!r}.")
         names = [name.lower() for name in nli.known_labels.names]
-        if nli.problem_type != SINGLE or not any(name.startswith("entail") for name in names):
+        if nli.problem_type not in (SINGLE, None) or not any(name.startswith("entail") for name in names):
             raise LabelError(
                 f"a classifier of natural language inference has a label 'entailment'; this one's are {names}. Use a "
                 "checkpoint that was trained on MNLI or the like."
             )
-        self.nli = nli
+        _ = nli.forward  # built once, for both
+        self.nli = copy.copy(nli)
+        self.nli.settings = replace(nli.settings, pairs=True, truncation="only_first")
         self.hypothesis_template = hypothesis_template
         self.multi_label = multi_label
         self._entailment = next(i for i, name in enumerate(names) if name.startswith("entail"))
@@ -88,7 +94,6 @@ class ZeroShotClassifier:
             CheckpointError: if the checkpoint is missing, incomplete or damaged.
             LabelError: if it has no label for entailment.
         """
-        options = {"truncation": "only_first", **options, "pairs": True}
         nli = SequenceClassifier.from_pretrained(name_or_path, **options)
         return cls(nli, hypothesis_template=hypothesis_template, multi_label=multi_label)
 

@@ -137,8 +137,12 @@ def best_null_threshold(
     """
     language = language or language_of(gold)
     order = np.argsort(margins, kind="stable")
-    gains = np.array([score_answer(predicted[i], gold[i], language).f1 if gold[i] else -1.0 for i in order])
+    lost = [
+        0.0 if gold[i] else -float(bool(predicted[i])) for i in range(len(gold))
+    ]  # by answering an unanswerable one
+    gains = [score_answer(predicted[i], gold[i], language).f1 if gold[i] else lost[i] for i in order]
     total = np.concatenate([[0.0], np.cumsum(gains)])
+    total[1:-1][np.diff(margins[order]) == 0] = -np.inf  # one threshold can't part equal margins
     best = int(total.argmax())  # so many questions are answered
     edges = np.concatenate([[margins[order[0]] - 1], margins[order], [margins[order[-1]] + 1]])
     return float((edges[best] + edges[best + 1]) / 2)

@@ -34,15 +34,30 @@ class EpochReport(keras.callbacks.Callback):
             logs.update({f"val_{name}": value for name, value in report.metrics().items()})
 
 
-def check_callbacks(callbacks: Sequence[Any]) -> None:
-    """Refuse callbacks that are not tf_keras's.
+_OF_LEARNING_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+
+
+def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
+    """Refuse callbacks that are not tf_keras's, or can't do what they are for.
+
+    Args:
+        callbacks: as `fit` takes them.
+        has_schedule: whether the optimizer's learning rate follows a schedule.
 
     Raises:
-        ArgumentError: naming one of Keras 3, which can't run in a tf_keras model.
+        ArgumentError: if they are no list; naming one of Keras 3, which can't run in a tf_keras model; or one that sets
+            the learning rate, where a schedule does.
     """
+    if not isinstance(callbacks, (list, tuple)):
+        raise ArgumentError(f"`callbacks` must be a list; it is {type(callbacks).__name__}.")
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise ArgumentError(
                 f"{type(callback).__module__}.{type(callback).__name__} is no tf_keras callback. transformers' heads "
                 "are tf_keras models: import the callback from `tf_keras.callbacks`, not from `keras` or `tf.keras`."
+            )
+        if has_schedule and isinstance(callback, _OF_LEARNING_RATES):
+            raise ArgumentError(
+                f"{type(callback).__name__} can't set the learning rate: it rises and falls by a schedule. Pass an "
+                "`optimizer` with a fixed one, such as `tf_keras.optimizers.AdamW(5e-5)`."
             )

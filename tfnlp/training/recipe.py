@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from tfnlp._backend import keras
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.training.optimizer import AdamW, LinearSchedule
 
 
@@ -40,11 +42,31 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "seed"):
+            if not isinstance(getattr(self, name), (int, np.integer)):
+                raise ArgumentError(f"`{name}` must be a whole number; it is {getattr(self, name)!r}.")
         if self.epochs < 1 or self.batch_size < 1:
             raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
+        if not isinstance(self.learning_rate, (int, float, np.number)) or not 0 <= self.learning_rate < np.inf:
+            raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Recipe:
+        """Make one of options by name.
+
+        Raises:
+            ArgumentError: if there is no such option, or its value is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise ArgumentError(
+                    f"`{name}` is no option of training; its options are {known}.{did_you_mean(name, known)}"
+                )
+        return cls(**options)
 
     def refuse(self, *names: str) -> None:
         """Raise `ArgumentError` if one of these fields, which mean nothing to a task, is set."""
