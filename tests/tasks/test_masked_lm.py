@@ -211,3 +211,45 @@ def test_columns_and_dictionaries_of_datasets(tmp_path):
     assert list(lm.source(table["text"])) == list(lm.source(TEXTS))
     with pytest.raises(ArgumentError, match=r"^this holds several datasets: pass one of them, \['train'\]\.$"):
         lm.source(datasets.DatasetDict({"train": table}))
+
+
+def test_whole_words_are_hidden_together(directory):
+    lm = MaskedLM.from_pretrained(directory, whole_words=True, line_by_line=True, mask_probability=0.5)
+    text = "unable bobby unable bobby"
+    words = lm.tokenizer.hf(text).word_ids()[1:-1]
+    assert len(words) > len(set(words)) == 4
+    seen = set()
+    for seed in range(20):
+        ((_, targets),) = lm.dataset([text], seed=seed)
+        hidden = (targets["logits"].numpy()[0] != -100)[1 : 1 + len(words)]
+        by_word = [{bool(h) for h, word in zip(hidden, words, strict=True) if word == w} for w in set(words)]
+        assert all(len(found) == 1 for found in by_word)
+        seen |= set().union(*by_word)
+    assert seen == {False, True}
+
+
+def test_each_line_is_a_row(directory):
+    lm = MaskedLM.from_pretrained(directory, line_by_line=True, max_length=24, stride=0)
+    (chunk,) = lm.rows(TEXTS)
+    assert np.diff(chunk.splits).tolist() == [len(ids) for ids in lm.tokenizer.hf(TEXTS)["input_ids"]]
+    (chunk,) = lm.rows([LONG_TEXT])
+    assert len(chunk.splits) - 1 > 2
+
+
+@pytest.mark.torch
+def test_perplexity_equals_pytorch_s(directory):
+    torch = pytest.importorskip("torch")
+    lm = MaskedLM.from_pretrained(directory, max_length=24, stride=0)
+    network = transformers.AutoModelForMaskedLM.from_pretrained(directory)
+    total, count = 0.0, 0
+    for features, hidden in lm._hidden([LONG_TEXT, *TEXTS]):
+        labels = hidden.numpy()
+        if (labels == -100).all():
+            continue
+        inputs = {name: torch.tensor(np.array(values)).long() for name, values in features.items()}
+        with torch.no_grad():
+            loss = network(**inputs, labels=torch.tensor(labels).long()).loss
+        total, count = total + float(loss) * (labels != -100).sum(), count + (labels != -100).sum()
+    report = lm.evaluate([LONG_TEXT, *TEXTS])
+    assert report.num_tokens == count
+    assert report.perplexity == pytest.approx(np.exp(total / count), rel=1e-5)

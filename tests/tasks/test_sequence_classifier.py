@@ -385,3 +385,62 @@ def test_a_float16_checkpoint_is_saved_as_float32(random, tmp_path):
     (directory / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
     SequenceClassifier.from_pretrained(directory).save(tmp_path / "saved")
     assert json.loads((tmp_path / "saved" / "config.json").read_text())["dtype"] == "float32"
+
+
+def test_each_window_has_the_label_of_its_text(random):
+    task = SequenceClassifier.from_pretrained(random[0], max_length=24, stride=6)
+    names = task.labels.names
+    records = [
+        {"text": LONG_TEXT, "label": names[1]},
+        {"text": "Ada", "label": names[0]},
+        {"text": LONG_TEXT, "label": names[2]},
+    ]
+    (chunk,) = task.rows(records)
+    windows = (len(chunk.splits) - 2) // 2
+    assert windows > 2
+    assert chunk.targets["logits"].tolist() == [1] * windows + [0] + [2] * windows
+
+
+def test_thresholds_of_each_label_are_served(several, tmp_path):
+    settings = several.settings
+    scores = several.problem.scores(several.logits(TEXTS))
+    several.settings = dataclasses.replace(settings, thresholds=tuple(np.quantile(scores, 0.4, 0)))
+    try:
+        assert len(set(several.settings.thresholds)) == 3
+        several.export(tmp_path / "1", samples=TEXTS)
+        found, predicted = ask(tmp_path / "1", text=TEXTS), several.predict(TEXTS)
+    finally:
+        several.settings = settings
+    for i, answer in enumerate(predicted):
+        chosen = found["labels"][i][found["is_chosen"][i]]
+        assert [name.decode() for name in chosen] == [label.name for label in answer]
+    assert found["label"].tolist() == found["labels"][:, 0].tolist()
+    assert found["score"].tolist() == found["scores"][:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("head", "names"), [("single", ("label", "score", "labels", "scores")), ("regression", ("score",))]
+)
+def test_the_signature_of_pairs(tmp_path, head, names):
+    labels = {"single": ["a", "b", "a", "b", "a"], "regression": [0.5, 1.5, 2.5, 3.5, 4.5]}[head]
+    task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)
+    records = [{"text": t, "text_pair": TEXTS[0], "label": label} for t, label in zip(TEXTS, labels, strict=True)]
+    task.fit(records, epochs=1, verbose=0)
+    task.export(tmp_path / "1")
+    found = ask(tmp_path / "1", text=TEXTS, text_pair=[TEXTS[0]] * 5)
+    assert tuple(sorted(found)) == tuple(sorted(names))
+    best = task.predict([(text, TEXTS[0]) for text in TEXTS])
+    np.testing.assert_allclose(found["score"], [label.score for label in best], atol=1e-5)
+    if head == "single":
+        assert [name.decode() for name in found["label"]] == [label.name for label in best]
+
+
+def test_pairs_with_several_labels(tmp_path):
+    task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)
+    records = [
+        {"text": text, "text_pair": TEXTS[0], "label": ["a", "b"][: 1 + i % 2] if i % 3 else []}
+        for i, text in enumerate(TEXTS)
+    ]
+    task.fit(records, records, epochs=1, verbose=0)
+    assert (task.problem_type, task.settings.pairs) == ("multi_label_classification", True)
+    assert {label.name for label in task.predict((TEXTS[0], TEXTS[1]), top_k=2)} == {"a", "b"}

@@ -82,7 +82,7 @@ def test_wrong_input(directory, zero_shot, tmp_path):
     for labels in ([], "Paris", ["a", "a"]):
         with pytest.raises(ArgumentError, match="`labels` must be a list of different labels"):
             zero_shot.predict("x", labels)
-    with pytest.raises(DataError, match=r"^text 2: expected a string; found 3\.$"):
+    with pytest.raises(DataError, match=r"^text 2: `text` must be a string; found 3\.$"):
         zero_shot.predict(["x", 3], LABELS)
     with pytest.raises(ArgumentError, match=r"`hypothesis_template` needs one `\{\}` for the label; it is 'about'"):
         ZeroShotClassifier.from_pretrained(directory, hypothesis_template="about")
@@ -107,3 +107,12 @@ def test_a_classifier_of_one_s_own_is_taken_as_it_is(directory, zero_shot):
     answers = ZeroShotClassifier(own).predict([*TEXTS, LONG_TEXT], LABELS)
     assert answers == zero_shot.predict([*TEXTS, LONG_TEXT], LABELS)
     assert not own.settings.pairs
+
+
+def test_json_lines_on_the_command_line(directory, tmp_path):
+    file = tmp_path / "texts.jsonl"
+    file.write_text(json.dumps({"text": TEXTS[0], "id": 7}) + "\n")
+    found = CliRunner().invoke(app, ["predict", str(directory), str(file), "--candidate-labels", "Paris, the cat,"])
+    answer = json.loads(found.output.splitlines()[-1])
+    assert answer["id"] == 7
+    assert {label["name"] for label in answer["labels"]} == {"Paris", "the cat"}

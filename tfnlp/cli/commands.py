@@ -96,7 +96,7 @@ def predict(
 
     asked, shown = tee(read_inputs(file))
     if candidate_labels is not None:
-        labels = [label.strip() for label in candidate_labels.split(",")]
+        labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
         answers = tfnlp.ZeroShotClassifier.from_pretrained(directory).predict(asked, labels)
     else:
         answers = tfnlp.load(directory).predict(asked)

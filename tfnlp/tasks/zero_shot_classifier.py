@@ -12,10 +12,11 @@ from typing import Any, final
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.data.plain_records import as_text
 from tfnlp.data.text_records import SINGLE
-from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.outputs import Label, Labels
-from tfnlp.tasks.asking import answers_for, numbered
+from tfnlp.tasks.asking import answers_for, records_of
 from tfnlp.tasks.label_scores import are_close, ranked_labels
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
@@ -104,7 +105,7 @@ class ZeroShotClassifier:
         """Score labels for texts.
 
         Args:
-            texts: a text, a list of them, or an iterable, whose answers then come as a generator.
+            texts: a text, or a dict of `text`; a list of them; or an iterable, whose answers then come as a generator.
             labels: to choose among; all are scored.
             multi_label: another than the classifier's own.
 
@@ -119,14 +120,11 @@ class ZeroShotClassifier:
             raise ArgumentError(f"`labels` must be a list of different labels, at least one; it is {labels!r}.")
         wanted = self.multi_label if multi_label is None else multi_label
         answers = partial(self._answers, labels=tuple(labels), multi_label=wanted)
-        return answers_for(texts, answers, is_one=isinstance(texts, str))
+        return answers_for(texts, answers, is_one=isinstance(texts, (str, dict)))
 
     def _answers(self, texts: Iterable[Any], labels: tuple[str, ...], multi_label: bool) -> Iterator[Labels]:
         hypotheses = [self.hypothesis_template.replace("{}", label) for label in labels]
-        for start, chunk in numbered(texts, max(1, _PREDICTED_TOGETHER // len(labels))):
-            for number, text in enumerate(chunk, start=start):
-                if not isinstance(text, str):
-                    raise DataError(f"text {number}: expected a string; found {text!r:.80}.")
+        for _, chunk in records_of(texts, max(1, _PREDICTED_TOGETHER // len(labels)), as_text):
             logits = self.nli.logits([(text, hypothesis) for text in chunk for hypothesis in hypotheses])
             logits = logits.reshape(len(chunk), len(labels), -1)
             is_apart = multi_label or len(labels) == 1
