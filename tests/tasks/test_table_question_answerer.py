@@ -315,3 +315,17 @@ def test_wrong_records(to_train, changed, message):
 )
 def test_value(aggregator, cells, value):
     assert _aggregated(aggregator, cells) == value
+
+
+def test_tokens_that_are_added(directory, tmp_path):
+    task = TableQuestionAnswerer.from_pretrained(directory)
+    asked = {"table": TABLE, "query": QUERIES[0]}
+    before = task.predict(asked)
+    assert (task.add_tokens(["zürich", "<x>"]), task.add_tokens(["zürich"])) == (2, 0)
+    assert task.predict(asked) == before
+    assert task.head.config.vocab_size == task.config.vocab_size == len(task.hf)
+    task.save(tmp_path / "saved")
+    again = TableQuestionAnswerer.from_pretrained(tmp_path / "saved")
+    assert again.hf.convert_tokens_to_ids("zürich") == len(task.hf) - 2
+    asked["query"] = "zürich ?"
+    assert again.predict(asked) == task.predict(asked)

@@ -6,6 +6,7 @@ import pytest
 import transformers
 from typer.testing import CliRunner
 
+import tfnlp
 from tests.tiny import LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp import SequenceClassifier, ZeroShotClassifier
 from tfnlp.cli import app
@@ -116,3 +117,39 @@ def test_json_lines_on_the_command_line(directory, tmp_path):
     answer = json.loads(found.output.splitlines()[-1])
     assert answer["id"] == 7
     assert {label["name"] for label in answer["labels"]} == {"Paris", "the cat"}
+
+
+def test_what_is_saved_is_loaded(directory, tmp_path):
+    options = {"hypothesis_template": "It is {} !", "multi_label": True}
+    zero_shot = ZeroShotClassifier.from_pretrained(directory, max_length=40, stride=4, **options)
+    zero_shot.add_tokens(["Zürich"])
+    zero_shot.save(tmp_path / "saved")
+    loaded = tfnlp.load(tmp_path / "saved")
+    assert repr(loaded) == repr(zero_shot)
+    assert loaded.predict([*TEXTS, LONG_TEXT, "Ada in Zürich"], LABELS) == zero_shot.predict(
+        [*TEXTS, LONG_TEXT, "Ada in Zürich"], LABELS
+    )
+    other = ZeroShotClassifier.from_pretrained(tmp_path / "saved", multi_label=False, max_length=30)
+    assert (other.hypothesis_template, other.multi_label) == ("It is {} !", False)
+    assert (other.settings.max_length, other.settings.stride) == (30, 7)
+    assert isinstance(SequenceClassifier.from_pretrained(tmp_path / "saved"), SequenceClassifier)
+    found = CliRunner().invoke(app, ["predict", str(tmp_path / "saved")], input="Ada\n")
+    assert isinstance(found.exception, ArgumentError)
+    assert "--candidate-labels" in str(found.exception)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_evaluation(directory, multi_label):
+    zero_shot = ZeroShotClassifier.from_pretrained(directory, multi_label=multi_label)
+    answers = zero_shot.predict(TEXTS, LABELS)
+    if multi_label:
+        given = [[label.name for label in answer if label.score >= 0.5] for answer in answers]
+    else:
+        given = [answer[0].name for answer in answers]
+    right = [{"text": text, "label": label} for text, label in zip(TEXTS, given, strict=True)]
+    assert zero_shot.evaluate(right, labels=LABELS).accuracy == 1.0
+    wrong = [LABELS[0]] if multi_label else next(name for name in LABELS if name != given[0])
+    spoilt = [right[0] | {"label": [] if multi_label and given[0] == wrong else wrong}, *right[1:]]
+    assert zero_shot.evaluate(spoilt, labels=LABELS).accuracy == pytest.approx(0.8)
+    with pytest.raises(LabelError, match="unknown label"):
+        zero_shot.evaluate(spoilt, labels=["something else"])

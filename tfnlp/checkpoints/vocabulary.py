@@ -1,15 +1,42 @@
-"""A head with room for more tokens: the same weights, and rows for the new ones."""
+"""More tokens: in the tokenizer, and a head with room for them, the same weights and rows for the new ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfnlp.checkpoints.heads import AutoHead
 from tfnlp.checkpoints.weights import assign_weights, pytorch_weights
+from tfnlp.errors import ArgumentError
 
 _SPREAD = 1e-3  # of new rows about the mean, in standard deviations of the old ones: they can be told apart
+
+
+def extend_tokenizer(hf: Any, tokens: Sequence[str], *, special: bool) -> int:
+    """Add tokens to a Hugging Face tokenizer.
+
+    Args:
+        hf: the tokenizer; changed in place.
+        tokens: as they stand in texts.
+        special: whether they are special tokens.
+
+    Returns:
+        How many were not there before.
+
+    Raises:
+        ArgumentError: if a token is empty.
+    """
+    tokens = tokens if isinstance(tokens, str) else list(tokens)
+    if isinstance(tokens, str) or not all(isinstance(token, str) and token.strip() for token in tokens):
+        raise ArgumentError(f"`tokens` must be a list of texts that are not empty; it is {tokens!r:.80}.")
+    before = len(hf)
+    if special:
+        hf.add_special_tokens({"additional_special_tokens": tokens}, replace_additional_special_tokens=False)
+    else:
+        hf.add_tokens(tokens)
+    return len(hf) - before
 
 
 def with_vocabulary(head: Any, auto_class: str, num_tokens: int, *, seed: int) -> Any:

@@ -99,7 +99,10 @@ def predict(
         labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
         answers = tfnlp.ZeroShotClassifier.from_pretrained(directory).predict(asked, labels)
     else:
-        answers = tfnlp.load(directory).predict(asked)
+        task = tfnlp.load(directory)
+        if isinstance(task, tfnlp.ZeroShotClassifier):
+            raise tfnlp.ArgumentError("this model asks for the labels to choose among: --candidate-labels a,b.")
+        answers = task.predict(asked)
     if format == "table":
         show_answers(shown, answers)
         return

@@ -17,6 +17,7 @@ from tfnlp.tasks.sequence_classifier import SequenceClassifier
 from tfnlp.tasks.table_question_answerer import TableQuestionAnswerer
 from tfnlp.tasks.text_encoder import TextEncoder
 from tfnlp.tasks.token_classifier import TokenClassifier
+from tfnlp.tasks.zero_shot_classifier import ZeroShotClassifier
 
 TASKS: dict[str, type[TaskModel]] = {
     "token-classification": TokenClassifier,
@@ -45,7 +46,7 @@ def load(directory: str | Path, **options: Any) -> Any:
     location = {key: options[key] for key in LOCATION if key in options}
     settings = find_file(directory, SETTINGS_FILE, **location)
     name = read_settings(settings)[0] if settings is not None else None
-    by_class = {task.__name__: task for task in TASKS.values()}
+    by_class: dict[str, Any] = {task.__name__: task for task in (*TASKS.values(), ZeroShotClassifier)}
     if name in by_class:
         return by_class[name].from_pretrained(directory, **options)
     config = load_config(directory, **location)

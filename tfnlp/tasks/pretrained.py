@@ -25,7 +25,7 @@ from tfnlp.checkpoints.heads import (
     position_limit,
     save_config,
 )
-from tfnlp.checkpoints.vocabulary import with_vocabulary
+from tfnlp.checkpoints.vocabulary import extend_tokenizer, with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.errors import ArgumentError, LabelError, did_you_mean
 from tfnlp.tokenization.tokenizer import Tokenizer
@@ -207,15 +207,7 @@ class PretrainedTask(abc.ABC):
         Raises:
             ArgumentError: if a token is empty.
         """
-        tokens = tokens if isinstance(tokens, str) else list(tokens)
-        if isinstance(tokens, str) or not all(isinstance(token, str) and token.strip() for token in tokens):
-            raise ArgumentError(f"`tokens` must be a list of texts that are not empty; it is {tokens!r:.80}.")
-        before = len(self.tokenizer.hf)
-        if special:
-            named = {"additional_special_tokens": tokens}
-            self.tokenizer.hf.add_special_tokens(named, replace_additional_special_tokens=False)
-        else:
-            self.tokenizer.hf.add_tokens(tokens)
+        num_added = extend_tokenizer(self.tokenizer.hf, tokens, special=special)
         self.tokenizer = Tokenizer(self.tokenizer.hf)
         head = self.__dict__.get("head")
         for kind in type(self).__mro__:  # what was made of the old ones
@@ -224,7 +216,7 @@ class PretrainedTask(abc.ABC):
                     self.__dict__.pop(name, None)
         if head is not None:
             self.head = self._with_room(head)
-        return len(self.tokenizer.hf) - before
+        return num_added
 
     # Files
 
@@ -238,11 +230,15 @@ class PretrainedTask(abc.ABC):
             ArgumentError: if the directory holds something else than a checkpoint.
         """
         with written_whole(directory, is_older=holds_checkpoint) as target:
-            save_config(self.head, target)
-            self.tokenizer.save(target)
-            save_safetensors(self.head, target / SAFETENSORS)
-            write_settings(target, type(self).__name__, asdict(self.settings))
-            self.write_beside(target)
+            self.write_into(target)
+
+    def write_into(self, directory: Path) -> None:
+        """Write what `save` writes into an empty directory."""
+        save_config(self.head, directory)
+        self.tokenizer.save(directory)
+        save_safetensors(self.head, directory / SAFETENSORS)
+        write_settings(directory, type(self).__name__, asdict(self.settings))
+        self.write_beside(directory)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())

@@ -12,6 +12,7 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.directories import holds_checkpoint, written_whole
 from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, save_config
+from tfnlp.checkpoints.vocabulary import extend_tokenizer, with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
 from tfnlp.data.readers import Record
 from tfnlp.data.sources import Source, as_source
@@ -275,6 +276,13 @@ class TableQuestionAnswerer:
         return sorted(answer.cells) == sorted(record["answers"])
 
     # Files
+
+    def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
+        """Add tokens to the tokenizer, and rows for them to the network; see `PretrainedTask.add_tokens`."""
+        num_added = extend_tokenizer(self.hf, tokens, special=special)
+        if len(self.hf) > self.config.vocab_size:
+            self.head = with_vocabulary(self.head, _AUTO_CLASS, len(self.hf), seed=0)
+        return num_added
 
     def save(self, directory: str | Path) -> None:
         """Write configuration, tokenizer and `model.safetensors`, as `transformers` on PyTorch reads them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -12,15 +12,29 @@ from typing import Any, final
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.directories import (
+    SETTINGS_FILE,
+    holds_checkpoint,
+    read_settings,
+    write_settings,
+    written_whole,
+)
+from tfnlp.checkpoints.heads import LOCATION, find_file
+from tfnlp.data.pipeline import CHUNK
 from tfnlp.data.plain_records import as_text
-from tfnlp.data.text_records import SINGLE
-from tfnlp.errors import ArgumentError, LabelError
+from tfnlp.data.sources import as_source
+from tfnlp.data.text_records import LAYOUT, MULTI, SINGLE, checked_examples
+from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
-from tfnlp.tasks.asking import answers_for, records_of
+from tfnlp.reports import ClassificationReport
+from tfnlp.tasks.asking import answers_for, numbered, records_of
 from tfnlp.tasks.label_scores import are_close, ranked_labels
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.sequence_classifier import SequenceClassifier
+from tfnlp.tasks.text_problems import TEXT_PROBLEMS
 from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.text_metrics import multi_label_report, single_label_report
 
 _PREDICTED_TOGETHER = 512  # pairs of a text and a label
 _SAMPLE_LABELS = ("science", "travel", "food")
@@ -41,6 +55,8 @@ class ZeroShotClassifier:
         hypothesis_template: the hypothesis, `{}` for the label.
         multi_label: whether each label is right or wrong by itself; else their scores add up to 1.
     """
+
+    layout = LAYOUT
 
     def __init__(
         self,
@@ -79,24 +95,33 @@ class ZeroShotClassifier:
         cls,
         name_or_path: str | Path,
         *,
-        hypothesis_template: str = "This example is {}.",
-        multi_label: bool = False,
+        hypothesis_template: str | None = None,
+        multi_label: bool | None = None,
         **options: Any,
     ) -> ZeroShotClassifier:
         """Make one from a checkpoint that was trained on natural language inference.
 
         Args:
-            name_or_path: a directory or a Hub name.
-            hypothesis_template: the hypothesis, `{}` for the label.
-            multi_label: whether each label is right or wrong by itself.
+            name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
+            hypothesis_template: the hypothesis, `{}` for the label; None: the saved one, or "This example is {}.".
+            multi_label: whether each label is right or wrong by itself; None: as saved, or no.
             options: as in `SequenceClassifier.from_pretrained`.
 
         Raises:
             CheckpointError: if the checkpoint is missing, incomplete or damaged.
             LabelError: if it has no label for entailment.
         """
-        nli = SequenceClassifier.from_pretrained(name_or_path, **options)
-        return cls(nli, hypothesis_template=hypothesis_template, multi_label=multi_label)
+        location = {key: options[key] for key in LOCATION if key in options}
+        file = find_file(name_or_path, SETTINGS_FILE, **location)
+        name, saved = read_settings(file) if file is not None else ("", {})
+        given = {"hypothesis_template": hypothesis_template, "multi_label": multi_label}
+        own: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        if name == cls.__name__:
+            own = {key: saved.pop(key) for key in given} | own
+            if "max_length" in options:
+                saved.pop("stride")  # it was chosen for the saved length
+            options = saved | options
+        return cls(SequenceClassifier.from_pretrained(name_or_path, **options), **own)
 
     def __repr__(self) -> str:
         return f"ZeroShotClassifier({self.nli!r}, {self.hypothesis_template!r}, multi_label={self.multi_label})"
@@ -134,6 +159,47 @@ class ZeroShotClassifier:
             powers = np.exp(compared - compared.max(-1, keepdims=True))
             scores = powers / powers.sum(-1, keepdims=True)
             yield from (ranked_labels(labels, found) for found in (scores[..., 1] if is_apart else scores))
+
+    def evaluate(self, records: Any, *, labels: Sequence[str] | None = None) -> ClassificationReport:
+        """Compare answers with labels; where `multi_label`, those with a score of 0.5 or more are the answer.
+
+        Args:
+            records: a file, a list of records, a table or a dataset, with texts and their labels.
+            labels: to choose among; None: all that the records have.
+
+        Raises:
+            DataError: if a record can't be used.
+            LabelError: if a record's label is not among the labels.
+        """
+        source = as_source(records, self.layout)
+        kind = TEXT_PROBLEMS[MULTI if self.multi_label else SINGLE]
+        problem = kind(kind.labels_of(source) if labels is None else LabelMap(tuple(labels)))
+        names = problem.labels.names
+        gold, scores = [], []
+        for start, chunk in numbered(checked_examples(source, kind.type), CHUNK):
+            if any(record["text_pair"] is not None for record in chunk):
+                raise DataError(f"{source.name}: expected one text in each record; found pairs.")
+            gold.append(problem.checked_gold(chunk, f"{source.name}: record", start))
+            for answer in self.predict([record["text"] for record in chunk], names):
+                by_name = {label.name: label.score for label in answer}
+                scores.append([by_name[name] for name in names])
+        right, found = np.concatenate(gold), np.array(scores)
+        if self.multi_label:
+            return multi_label_report(names, right > 0, found >= 0.5)
+        return single_label_report(names, right, found.argmax(1))
+
+    # Files
+
+    def save(self, directory: str | Path) -> None:
+        """Write what `SequenceClassifier.save` writes, and this task's settings; `tfnlp.load` reads it.
+
+        Raises:
+            ArgumentError: if the directory holds something else than a checkpoint.
+        """
+        own = {"hypothesis_template": self.hypothesis_template, "multi_label": self.multi_label}
+        with written_whole(directory, is_older=holds_checkpoint) as target:
+            self.nli.write_into(target)
+            write_settings(target, type(self).__name__, asdict(self.nli.settings) | own)
 
     # Serving
 
