@@ -145,6 +145,8 @@ def test_zero_shot_classification(pair, options):
         for candidates in (["Paris", "the cat"], "Paris, the cat", ["new"]):
             assert same(ours(inputs, candidates, **options), theirs(inputs, candidates, **options))
     assert same(ours(TEXTS[0], candidate_labels=["a", "b"]), theirs(TEXTS[0], candidate_labels=["a", "b"]))
+    named = {"sequences": TEXTS[0], "candidate_labels": ["a", "b"]}
+    assert same(ours(**named), theirs(**named))
 
 
 def test_options_of_the_whole_and_tasks_of_this_library(pair):
@@ -196,6 +198,18 @@ def test_rows_are_as_long_as_the_network_takes_them(tmp_path):
     )
     assert ours.task.settings.max_length == 64
     assert same(ours(" ".join(TEXTS)), theirs(" ".join(TEXTS)))
+
+
+def test_texts_that_are_cut(pair):
+    ours, theirs = pair("sentiment-analysis", "SequenceClassification", **labels(["a", "b", "c"]))
+    pairs = [{"text": LONG_TEXT, "text_pair": TEXTS[0]}, {"text": TEXTS[0], "text_pair": LONG_TEXT}]
+    for inputs in ([LONG_TEXT, *TEXTS], pairs):
+        for options in ({"truncation": True}, {"truncation": True, "max_length": 12, "padding": True}):
+            assert same(ours(inputs, **options), theirs(inputs, **options))
+    with pytest.raises(ArgumentError, match="pass `truncation=True` with it"):
+        ours(TEXTS, max_length=12)
+    ours, theirs = pair("feature-extraction", "", **UNNAMED)
+    assert same(ours([LONG_TEXT, *TEXTS], truncation=True), theirs([LONG_TEXT, *TEXTS], truncation=True))
 
 
 def test_zero_shot_keeps_the_task_s_own_way(pair):

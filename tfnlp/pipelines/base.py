@@ -8,7 +8,7 @@ from typing import Any
 
 from tfnlp.errors import ArgumentError, did_you_mean
 
-_WITHOUT_EFFECT = ("batch_size", "num_workers")  # of transformers' pipelines; batches are made by tokens here
+_WITHOUT_EFFECT = ("batch_size", "num_workers", "padding")  # of transformers' pipelines; batches are made of tokens
 
 
 class Pipeline:

@@ -109,7 +109,13 @@ class TextClassificationPipeline(Pipeline):
         return [found] if isinstance(inputs, str) and "top_k" not in options else found
 
     def answers(
-        self, inputs: list[Any], *, top_k: int | str | None = "", function_to_apply: str | None = None
+        self,
+        inputs: list[Any],
+        *,
+        top_k: int | str | None = "",
+        function_to_apply: str | None = None,
+        truncation: bool = False,
+        max_length: int | None = None,
     ) -> list[Any]:
         """Return for each text its label, or with `top_k` a list of labels."""
         if function_to_apply is not None and function_to_apply.lower() not in _FUNCTIONS:
@@ -117,7 +123,9 @@ class TextClassificationPipeline(Pipeline):
                 f"`function_to_apply` must be one of {sorted(_FUNCTIONS)}; it is {function_to_apply!r}."
             )
         names = self.task.known_labels.names
-        scores = label_scores(self._logits(inputs), self._problem_type(function_to_apply))
+        scores = label_scores(
+            self._logits(inputs, self._rows_of(truncation, max_length)), self._problem_type(function_to_apply)
+        )
         answers: list[Any] = []
         for found in scores:
             order = np.argsort(-found, kind="stable").tolist()
@@ -132,14 +140,24 @@ class TextClassificationPipeline(Pipeline):
             return MULTI
         return self.task.problem_type or SINGLE
 
-    def _logits(self, inputs: list[Any]) -> np.ndarray:
+    def _rows_of(self, truncation: bool, max_length: int | None) -> dict[str, Any]:
+        """Return the settings by which texts become rows: cut to one, as transformers cuts them, or windows."""
+        if not truncation:
+            if max_length is not None:
+                raise ArgumentError("`max_length` is the length to cut texts to: pass `truncation=True` with it.")
+            return {}
+        length = self.task.settings.max_length if max_length is None else max_length
+        self.task.tokenizer.check_window(length, 0)
+        return {"max_length": length, "stride": 0, "windows": "first", "truncation": "longest_first"}
+
+    def _logits(self, inputs: list[Any], settings: dict[str, Any]) -> np.ndarray:
         are_pairs = [isinstance(given, Mapping) and given.get("text_pair") is not None for given in inputs]
         logits = np.zeros((len(inputs), len(self.task.known_labels)), np.float32)
         _ = self.task.forward  # built once, for both
         for pairs in set(are_pairs):
             chosen = [i for i, is_pair in enumerate(are_pairs) if is_pair == pairs]
             task = copy.copy(self.task)
-            task.settings = replace(task.settings, pairs=pairs)
+            task.settings = replace(task.settings, pairs=pairs, **settings)
             logits[chosen] = task.logits([inputs[i] for i in chosen])
         return logits
 
@@ -147,10 +165,12 @@ class TextClassificationPipeline(Pipeline):
 class ZeroShotClassificationPipeline(Pipeline):
     """`zero-shot-classification`."""
 
-    def __call__(self, inputs: Any, candidate_labels: Any = None, **options: Any) -> Any:
-        """Answer; `candidate_labels` are a list, or a string with commas between them."""
+    def __call__(
+        self, inputs: Any = None, candidate_labels: Any = None, *, sequences: Any = None, **options: Any
+    ) -> Any:
+        """Answer; `candidate_labels` are a list, or a string with commas between them; `sequences` are the inputs."""
         given = {} if candidate_labels is None else {"candidate_labels": candidate_labels}
-        return super().__call__(inputs, **given, **options)
+        return super().__call__(sequences if inputs is None else inputs, **given, **options)
 
     def answers(
         self,

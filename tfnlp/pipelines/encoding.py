@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tfnlp.data.pipeline import chunked
 from tfnlp.errors import ArgumentError
 from tfnlp.pipelines.base import Pipeline
 
 logger = logging.getLogger(__name__)
+
+_TOGETHER = 128  # texts sorted by length together
 
 
 class FillMaskPipeline(Pipeline):
@@ -69,7 +72,11 @@ class FillMaskPipeline(Pipeline):
 class FeatureExtractionPipeline(Pipeline):
     """`feature-extraction`."""
 
-    def answers(self, inputs: list[str], *, return_tensors: bool = False) -> list[Any]:
+    def answers(self, inputs: list[str], *, return_tensors: bool = False, truncation: bool = False) -> list[Any]:
         """Return for each text the vectors of its tokens, of shape `(1, tokens, hidden)`, as lists or as an array."""
-        found = [self.task.features(text)[None] for text in inputs]
-        return found if return_tensors else [vectors.tolist() for vectors in found]
+        answers: list[Any] = []
+        for chunk in chunked(inputs, _TOGETHER):
+            found = self.task.features(chunk, truncation=truncation)
+            lengths = np.minimum(self.task.tokenizer.encode(chunk).lengths, found.shape[1])
+            answers.extend(vectors[None, :length] for vectors, length in zip(found, lengths, strict=True))
+        return answers if return_tensors else [vectors.tolist() for vectors in answers]

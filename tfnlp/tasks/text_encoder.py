@@ -23,6 +23,7 @@ from tfnlp.outputs import Predictions
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.tasks.asking import answers_for, records_of
 from tfnlp.tasks.base import TaskModel
+from tfnlp.tasks.network import all_token_outputs
 from tfnlp.tasks.pretrained import Settings
 from tfnlp.tasks.text_rows import TextRows, Windows
 from tfnlp.training.losses import CosineError, RankingLoss
@@ -255,24 +256,39 @@ class TextEncoder(TaskModel):
         first = _unit(self.predict(list(texts)))
         return first @ (first if others is None else _unit(self.predict(list(others)))).T
 
-    def features(self, text: str) -> np.ndarray:
-        """Return the vector of each token of a text, special tokens included.
+    def features(self, texts: str | Sequence[str], *, truncation: bool = False) -> np.ndarray:
+        """Return the vector of each token of texts, special tokens included: the network's last hidden state.
+
+        Args:
+            texts: a text, or a list of them.
+            truncation: cut what is longer than a row, and do not raise.
 
         Returns:
-            Shape `(tokens, hidden)`, float32.
+            Of one text, shape `(tokens, hidden)`; of a list, `(texts, most tokens, hidden)`, shorter texts filled up
+            with 0. float32.
 
         Raises:
-            DataError: if the text is no string.
-            ArgumentError: if it is longer than a row.
+            DataError: if a text is no string.
+            ArgumentError: if one is longer than a row.
         """
-        encoded = self.tokenizer.encode([as_text(text, 1)])
-        if encoded.lengths[0] > self.settings.max_length:
+        given = [texts] if isinstance(texts, str) else texts
+        records = [as_text(text, number) for number, text in enumerate(given, start=1)]
+        encoded = self.tokenizer.encode(records, max_length=self.settings.max_length, stride=0)
+        if not truncation and len(encoded.row_to_record) > len(records):
+            number = int(np.bincount(encoded.row_to_record).argmax()) + 1
             raise ArgumentError(
-                f"the text has {encoded.lengths[0]} tokens, and a row {self.settings.max_length} at most. Raise "
-                "`max_length` if the network allows it, or cut the text."
+                f"text {number} has more than {self.settings.max_length} tokens, a row's length. Raise `max_length` if "
+                "the network allows it, cut the text, or pass `truncation=True`."
             )
-        row = {name: values[None] for name, values in encoded.features(self.tokenizer.input_names).items()}
-        return self.forward(row)[_TOKENS].numpy()[0]
+        encoded = encoded.taken(encoded.first_rows)
+        found = np.zeros((len(records), encoded.lengths.max(initial=0), self.config.hidden_size), np.float32)
+        is_token = np.arange(found.shape[1]) < encoded.lengths[:, None]
+
+        def forward(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {_TOKENS: self.forward(features)[_TOKENS]}
+
+        found[is_token] = all_token_outputs(forward, self.tokenizer, encoded)[_TOKENS]
+        return found[0] if isinstance(texts, str) else found
 
     # Serving
 
