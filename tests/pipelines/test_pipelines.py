@@ -180,6 +180,7 @@ def test_ner_ignores_labels_before_windows_are_joined(tmp_path):
     for stride in (2, 16):
         options = {"stride": stride, "aggregation_strategy": "simple", "ignore_labels": ["O", "PER"]}
         assert same(ours(LONG_TEXT, **options), theirs(LONG_TEXT, **options))
+        assert ours([LONG_TEXT, TEXTS[0]], stride=stride, ignore_labels=["O", *ENTITIES]) == [[], []]
 
 
 def test_fill_mask_of_a_padded_vocabulary(tmp_path):

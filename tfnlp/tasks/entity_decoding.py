@@ -183,7 +183,8 @@ def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:
     """
     windowed = tf.boolean_mask(tokens.records, _differs(tokens.rows) & ~_differs(tokens.records))
     everything = tf.range(tf.size(entities.labels))
-    return entities.at(tf.cond(tf.size(windowed) > 0, lambda: _chosen(entities, windowed), lambda: everything))
+    may_overlap = (tf.size(windowed) > 0) & (tf.size(everything) > 0)
+    return entities.at(tf.cond(may_overlap, lambda: _chosen(entities, windowed), lambda: everything))
 
 
 def _chosen(entities: Units, windowed: tf.Tensor) -> tf.Tensor:
