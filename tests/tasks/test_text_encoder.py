@@ -177,7 +177,7 @@ def test_minilm_brings_its_pooling(minilm):
 @pytest.mark.slow
 @pytest.mark.minilm
 def test_minilm_on_sts_b(minilm):
-    """The Spearman correlation that sentence-transformers publishes for this checkpoint on the test set: 0.820."""
+    """The Spearman correlation that sentence-transformers 6.2.0 gives for this checkpoint on the test set: 0.8203."""
     encoder = TextEncoder.from_pretrained(minilm, highest_score=5)
     table = tfnlp.read_table(data("cls/stsb_multi/stsb-en-test.csv"), columns=("text", "text_pair", "label"))
     report = encoder.evaluate(table)
