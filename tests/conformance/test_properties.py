@@ -97,7 +97,9 @@ def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp
     task.export(tmp_path / "1", samples=case.inputs)
     assert task.compare_answers(case.inputs, ask(tmp_path / "1", **task.to_serving_inputs(case.inputs))) == []
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
-    nothing = {name: tf.zeros([0, *[2] * (spec.shape.rank - 1)], tf.string) for name, spec in task.serving_inputs.items()}
+    nothing = {
+        name: tf.zeros([0, *[2] * (spec.shape.rank - 1)], tf.string) for name, spec in task.serving_inputs.items()
+    }
     assert {len(values) for values in served(**nothing).values()} == {0}
 
 

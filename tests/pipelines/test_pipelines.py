@@ -209,6 +209,8 @@ def test_texts_that_are_cut(pair):
             assert same(ours(inputs, **options), theirs(inputs, **options))
     with pytest.raises(ArgumentError, match="pass `truncation=True` with it"):
         ours(TEXTS, max_length=12)
+    with pytest.raises(ArgumentError, match=r"^`max_length` must be at most 64, the network's limit; it is 65\."):
+        ours(TEXTS, truncation=True, max_length=65)
     ours, theirs = pair("feature-extraction", "", **UNNAMED)
     assert same(ours([LONG_TEXT, *TEXTS], truncation=True), theirs([LONG_TEXT, *TEXTS], truncation=True))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnlp.checkpoints.heads import position_limit
 from tfnlp.data.pipeline import chunked
 from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE
 from tfnlp.data.token_records import check_texts
@@ -146,7 +147,10 @@ class TextClassificationPipeline(Pipeline):
             if max_length is not None:
                 raise ArgumentError("`max_length` is the length to cut texts to: pass `truncation=True` with it.")
             return {}
+        limit = position_limit(self.task.config, self.task.tokenizer.max_length)
         length = self.task.settings.max_length if max_length is None else max_length
+        if length > limit:
+            raise ArgumentError(f"`max_length` must be at most {limit}, the network's limit; it is {length}.")
         self.task.tokenizer.check_window(length, 0)
         return {"max_length": length, "stride": 0, "windows": "first", "truncation": "longest_first"}
 

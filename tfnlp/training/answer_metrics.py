@@ -137,11 +137,14 @@ def best_null_threshold(
     """
     language = language or language_of(gold)
     order = np.argsort(margins, kind="stable")
-    lost = [
-        0.0 if gold[i] else -float(bool(predicted[i])) for i in range(len(gold))
-    ]  # by answering an unanswerable one
-    gains = [score_answer(predicted[i], gold[i], language).f1 if gold[i] else lost[i] for i in order]
-    total = np.concatenate([[0.0], np.cumsum(gains)])
+
+    def gain(i: int) -> float:
+        """Return what answering a question adds to the sum of F1s; an answer where there is none takes 1 away."""
+        if gold[i]:
+            return score_answer(predicted[i], gold[i], language).f1
+        return -1.0 if predicted[i] else 0.0
+
+    total = np.concatenate([[0.0], np.cumsum([gain(i) for i in order])])
     total[1:-1][np.diff(margins[order]) == 0] = -np.inf  # one threshold can't part equal margins
     best = int(total.argmax())  # so many questions are answered
     edges = np.concatenate([[margins[order[0]] - 1], margins[order], [margins[order[-1]] + 1]])
