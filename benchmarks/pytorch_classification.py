@@ -18,10 +18,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from benchmarks import pytorch_training
 from tfnlp import read_table
 from tfnlp.data.sources import as_source
-from tfnlp.data.text_records import LAYOUT, MULTI, checked_examples, inferred_problem_type
 from tfnlp.labels import LabelMap
-from tfnlp.tasks.text_problems import NUMBER, TEXT_PROBLEMS
-from tfnlp.training.text_metrics import best_thresholds
+from tfnlp.tasks.text_classification.kinds import NUMBER, TEXT_PROBLEMS
+from tfnlp.tasks.text_classification.metrics import best_thresholds
+from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, checked_examples, inferred_problem_type
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from tests.conformance.cases import CASES
 from tests.tiny import TEXTS
 from tfnlp._backend import tf
 from tfnlp.export import ask
-from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.loading import TASKS
+from tfnlp.tasks.task import TaskModel
 
 # The quick tests try these tasks by their own files alone.
 SLOW = (tfnlp.MultipleChoice, tfnlp.NextSentencePrediction)

@@ -1,9 +1,9 @@
 import pytest
 
 from tfnlp.data.sources import as_source
-from tfnlp.data.token_records import LAYOUT, check_texts, checked_tokens, texts_of
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import Span
+from tfnlp.tasks.token_classification.records import LAYOUT, check_texts, checked_tokens, texts_of
 
 RECORD = {"words": ["Ada", "in"], "labels": ["B-PER", "O"]}
 

@@ -6,7 +6,7 @@ import transformers
 
 from tests.tiny import write_checkpoint
 from tfnlp import SequenceClassifier
-from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE
+from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
 from tfnlp.training.recipe import Recipe, create_training_variables
 
 torch = pytest.importorskip("torch")

@@ -204,6 +204,19 @@ def text_problem(text: Any, name: str, *, may_be_empty: bool = False) -> str | N
     return None
 
 
+def as_text(given: Any, number: int) -> str:
+    """Return the text of what `predict` takes: a text, or a dict of `text`.
+
+    Raises:
+        DataError: if it is neither; `number` says which it is.
+    """
+    text: Any = given.get("text") if isinstance(given, Mapping) else given
+    problem = text_problem(text, "text", may_be_empty=True)
+    if problem is not None:
+        raise DataError(f"text {number}: {problem}")
+    return text
+
+
 def has_surrogate(text: str) -> bool:
     """Tell whether a text can't be written in UTF-8."""
     return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertTokenizerFast
 from tfnlp._backend import keras
 from tfnlp.data.readers import Record, Records, read_conll
 from tfnlp.export import ask
-from tfnlp.tasks.token_classifier import TokenClassifier
+from tfnlp.tasks.token_classification.task import TokenClassifier
 
 _SENTENCES = (
     "Tessa Quarrie, who runs Northmere Analytics, moved from Port Ellery to Lisbon last year.",

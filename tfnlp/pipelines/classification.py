@@ -11,14 +11,14 @@ import numpy as np
 
 from tfnlp.checkpoints.heads import position_limit
 from tfnlp.data.pipeline import chunked
-from tfnlp.data.text_records import MULTI, REGRESSION, SINGLE
-from tfnlp.data.token_records import check_texts
 from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Entity
 from tfnlp.pipelines.base import Pipeline
-from tfnlp.tasks.label_scores import label_scores
-from tfnlp.tasks.token_classifier import FoundEntities, TokenClassifier
-from tfnlp.tasks.zero_shot_classifier import ZeroShotClassifier
+from tfnlp.tasks.text_classification.decoding import label_scores
+from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
+from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
+from tfnlp.tasks.token_classification.records import check_texts
+from tfnlp.tasks.token_classification.task import FoundEntities, TokenClassifier
 
 _TOGETHER = 2048  # texts sorted by length together
 _FUNCTIONS = {"sigmoid": MULTI, "softmax": SINGLE, "none": REGRESSION}

@@ -17,12 +17,12 @@ from tfnlp.pipelines.classification import (
 )
 from tfnlp.pipelines.encoding import FeatureExtractionPipeline, FillMaskPipeline
 from tfnlp.pipelines.question_answering import QuestionAnsweringPipeline
-from tfnlp.tasks.masked_lm import MaskedLM
-from tfnlp.tasks.question_answerer import QuestionAnswerer
-from tfnlp.tasks.sequence_classifier import SequenceClassifier
-from tfnlp.tasks.text_encoder import TextEncoder
-from tfnlp.tasks.token_classifier import TokenClassifier
-from tfnlp.tasks.zero_shot_classifier import ZeroShotClassifier
+from tfnlp.tasks.masked_lm.task import MaskedLM
+from tfnlp.tasks.question_answering.task import QuestionAnswerer
+from tfnlp.tasks.text_classification.task import SequenceClassifier
+from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
+from tfnlp.tasks.text_encoding.task import TextEncoder
+from tfnlp.tasks.token_classification.task import TokenClassifier
 
 PIPELINES: dict[str, tuple[type[Pipeline], Any]] = {
     "token-classification": (TokenClassificationPipeline, TokenClassifier),

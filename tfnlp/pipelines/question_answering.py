@@ -9,13 +9,13 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import position_limit
-from tfnlp.data.question_records import as_question
 from tfnlp.data.readers import Record
 from tfnlp.errors import ArgumentError
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.tasks.network import all_token_outputs
-from tfnlp.tasks.question_rows import QuestionRows
-from tfnlp.tasks.span_decoding import ContextTokens, candidate_spans
+from tfnlp.tasks.question_answering.decoding import ContextTokens, candidate_spans
+from tfnlp.tasks.question_answering.records import as_question
+from tfnlp.tasks.question_answering.rows import QuestionRows
 
 _LONGEST_ROW = 384
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, TypeVar
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, LabelError
 from tfnlp.labels import LabelMap
-from tfnlp.tasks.base import TaskModel
 from tfnlp.tasks.pretrained import Settings
+from tfnlp.tasks.task import TaskModel
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 Self = TypeVar("Self", bound="LabelledTask")

@@ -8,16 +8,16 @@ from typing import Any
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
 from tfnlp.errors import CheckpointError
-from tfnlp.tasks.base import TaskModel
-from tfnlp.tasks.masked_lm import MaskedLM
-from tfnlp.tasks.multiple_choice import MultipleChoice
-from tfnlp.tasks.next_sentence_prediction import NextSentencePrediction
-from tfnlp.tasks.question_answerer import QuestionAnswerer
-from tfnlp.tasks.sequence_classifier import SequenceClassifier
-from tfnlp.tasks.table_question_answerer import TableQuestionAnswerer
-from tfnlp.tasks.text_encoder import TextEncoder
-from tfnlp.tasks.token_classifier import TokenClassifier
-from tfnlp.tasks.zero_shot_classifier import ZeroShotClassifier
+from tfnlp.tasks.masked_lm.task import MaskedLM
+from tfnlp.tasks.multiple_choice.task import MultipleChoice
+from tfnlp.tasks.question_answering.task import QuestionAnswerer
+from tfnlp.tasks.table_question_answering.task import TableQuestionAnswerer
+from tfnlp.tasks.task import TaskModel
+from tfnlp.tasks.text_classification.next_sentence import NextSentencePrediction
+from tfnlp.tasks.text_classification.task import SequenceClassifier
+from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
+from tfnlp.tasks.text_encoding.task import TextEncoder
+from tfnlp.tasks.token_classification.task import TokenClassifier
 
 TASKS: dict[str, type[TaskModel]] = {
     "token-classification": TokenClassifier,

@@ -1,0 +1,1 @@
+"""Words for masks, and further training on plain text."""

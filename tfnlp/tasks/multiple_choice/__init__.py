@@ -1,0 +1,1 @@
+"""Which of several texts goes with a prompt."""

@@ -1,0 +1,1 @@
+"""Answers to questions, as spans of the texts that hold them."""

@@ -1,0 +1,1 @@
+"""Answers to questions about tables, by TAPAS."""

@@ -1,0 +1,1 @@
+"""A label, several, or a number for a text or a pair of texts."""

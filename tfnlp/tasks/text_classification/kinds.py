@@ -1,0 +1,299 @@
+"""What a classifier of texts may be asked for, a class each: one label, several labels, or a number."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.data.pipeline import Target
+from tfnlp.data.readers import Record
+from tfnlp.data.sources import Source
+from tfnlp.errors import ArgumentError, LabelError
+from tfnlp.labels import LabelMap
+from tfnlp.outputs import Label, Labels
+from tfnlp.reports import ClassificationReport, RegressionReport
+from tfnlp.tasks.text_classification.decoding import are_close, label_scores, ranked_labels
+from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
+from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, checked_examples
+from tfnlp.training.losses import cross_entropy
+from tfnlp.training.recipe import Recipe
+from tfnlp.training.regression import regression_report
+
+NUMBER = "score"  # the name of a regression's one label
+
+
+@dataclass(frozen=True)
+class TextProblem(abc.ABC):
+    """What the labels of texts are, and all that depends on it.
+
+    Attributes:
+        labels: in the order of their ids; of a regression, one.
+        thresholds: the score from which each label is given, where a text may have several; one serves for all.
+    """
+
+    labels: LabelMap
+    thresholds: tuple[float, ...] = (0.5,)
+
+    type: ClassVar[ProblemType]  # by transformers' names
+    main_metric: ClassVar[str] = "macro_f1"
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        if len(self.thresholds) not in (1, count):
+            raise ArgumentError(
+                f"`thresholds` must be one number or {count}, one for each label; they are {self.thresholds}."
+            )
+
+    @property
+    @abc.abstractmethod
+    def target(self) -> Target:
+        """What the network learns of a text."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def names_in(record: Record) -> list[str]:
+        """Return the names of a record's labels."""
+
+    @classmethod
+    def labels_of(cls, records: Source) -> LabelMap:
+        """Return the labels of all records, in alphabetical order; numbers in theirs."""
+        names = {name for record in checked_examples(records, cls.type) for name in cls.names_in(record)}
+        are_numbers = all(name.isdecimal() for name in names)
+        return LabelMap(tuple(sorted(names, key=lambda name: (int(name) if are_numbers else 0, name))))
+
+    @abc.abstractmethod
+    def gold(self, records: Sequence[Record]) -> np.ndarray:
+        """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
+
+    def checked_gold(self, records: Sequence[Record], where: str, start: int) -> np.ndarray:
+        """Return what is right for each record.
+
+        Args:
+            records: to look at.
+            where: what they are from, for messages.
+            start: the number of the first of them.
+
+        Raises:
+            LabelError: if one has a label that is not among `labels`.
+        """
+        for number, record in enumerate(records, start):
+            wrong = next((name for name in self.names_in(record) if name not in self.labels.ids), None)
+            if wrong is not None:
+                raise LabelError(f"{where} {number}: {self.labels.unknown(wrong)}")
+        return self.gold(records)
+
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:
+        """Return the logits that a new head gives all texts: about those that fit best so; None: zeros serve.
+
+        Args:
+            gold: what is right for records, chunk by chunk.
+
+        Returns:
+            Shape `(labels,)`, float64.
+        """
+        del gold
+        return None
+
+    @abc.abstractmethod
+    def loss(self, recipe: Recipe) -> keras.losses.Loss:
+        """Return the loss of logits of shape `(batch, labels)`."""
+
+    @abc.abstractmethod
+    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport | RegressionReport:
+        """Compare logits, of shape `(records, labels)`, with what is right."""
+
+    def scores(self, logits: np.ndarray) -> np.ndarray:
+        """Return the scores of labels. Shape `(texts, labels)`, float32."""
+        return label_scores(logits, self.type)
+
+    def answer(self, scores: np.ndarray) -> Label | Labels:
+        """Return what to answer for a text. `scores` are of its labels; shape `(labels,)`."""
+        return ranked_labels(self.labels.names, scores)[0]
+
+    @abc.abstractmethod
+    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the outputs of an exported model for logits of shape `(batch, labels)`."""
+
+    def served_alike(self, served: dict[str, np.ndarray], i: int, expected: Labels) -> bool:
+        """Tell whether a SavedModel's answer for input `i` is the expected one: all labels with their scores."""
+        return are_close(self.read(served, i), expected)
+
+    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+        """Return all labels with their scores, as a SavedModel's outputs give them for input `i`."""
+        pairs = zip(served["labels"][i], served["scores"][i], strict=True)
+        return Labels(Label(name.decode(), float(score)) for name, score in pairs)
+
+    def _ranked(self, scores: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Return the order of labels by score, and what to serve of it."""
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        labels = tf.gather(tf.constant(self.labels.names), order)
+        ranked = tf.gather(scores, order, batch_dims=1)
+        return order, {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
+
+
+@dataclass(frozen=True)
+class SingleLabel(TextProblem):
+    """Each text has one label."""
+
+    type = SINGLE
+
+    @property
+    def target(self) -> Target:
+        """A label id."""
+        return Target()
+
+    @staticmethod
+    def names_in(record: Record) -> list[str]:
+        """Return the one label."""
+        return [record["label"]]
+
+    def gold(self, records: Sequence[Record]) -> np.ndarray:
+        """Return label ids. Shape `(records,)`, int32."""
+        return np.array([self.labels.ids[record["label"]] for record in records], np.int32)
+
+    def loss(self, recipe: Recipe) -> keras.losses.Loss:
+        """Return the cross entropy."""
+        return cross_entropy(self.labels, recipe.label_weights, recipe.label_smoothing)
+
+    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport:
+        """Compare the likeliest labels with the right ones."""
+        loss = float(self.loss(Recipe())(gold, logits).numpy())
+        return single_label_report(self.labels.names, gold, logits.argmax(1), loss=loss)
+
+    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the best label and all, the likeliest first."""
+        return self._ranked(tf.nn.softmax(logits))[1]
+
+
+@dataclass(frozen=True)
+class MultiLabel(TextProblem):
+    """Each text may have several labels, or none."""
+
+    type = MULTI
+
+    @property
+    def target(self) -> Target:
+        """A number for each label: 1 if the text has it."""
+        return Target(dtype="float32", shape=(len(self.labels),))
+
+    @cached_property
+    def least(self) -> np.ndarray:
+        """The threshold of each label. Shape `(labels,)`, float32."""
+        return np.broadcast_to(np.array(self.thresholds, np.float32), (len(self.labels),))
+
+    @staticmethod
+    def names_in(record: Record) -> list[str]:
+        """Return the labels."""
+        return record["label"]
+
+    def gold(self, records: Sequence[Record]) -> np.ndarray:
+        """Return which labels the records have. Shape `(records, labels)`, float32."""
+        return np.array([[name in record["label"] for name in self.labels.names] for record in records], np.float32)
+
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the log odds of the labels' base rates; one more text with each and one without keep them finite."""
+        total, count = _summed(gold)
+        return np.log(total + 1) - np.log(count - total + 1)
+
+    def loss(self, recipe: Recipe) -> keras.losses.Loss:
+        """Return the cross entropy of each label by itself."""
+        _refuse_weights(recipe)
+        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+
+    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport:
+        """Compare the labels that reach their thresholds with the right ones."""
+        loss = float(self.loss(Recipe())(gold, logits).numpy())
+        return multi_label_report(self.labels.names, gold > 0, self.scores(logits) >= self.least, loss=loss)
+
+    def answer(self, scores: np.ndarray) -> Labels:
+        """Return the labels that reach their thresholds."""
+        return ranked_labels(self.labels.names, scores, self.least)
+
+    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return all labels, the likeliest first, and which of them reach their thresholds."""
+        order, found = self._ranked(tf.math.sigmoid(logits))
+        return found | {"is_chosen": found["scores"] >= tf.gather(self.least, order)}
+
+    def served_alike(self, served: dict[str, np.ndarray], i: int, expected: Labels) -> bool:
+        """Tell also whether the same labels are given, those aside that rounding decides."""
+        least = {name: float(value) for name, value in zip(self.labels.names, self.least, strict=True)}
+        return super().served_alike(served, i, expected) and all(
+            is_chosen == (label.score >= least[label.name]) or abs(label.score - least[label.name]) <= 1e-5
+            for label, is_chosen in zip(self.read(served, i), served["is_chosen"][i], strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Regression(TextProblem):
+    """Each text has a number."""
+
+    type = REGRESSION
+    main_metric = "spearman"
+
+    @property
+    def target(self) -> Target:
+        """A number."""
+        return Target(dtype="float32", shape=(1,))
+
+    @staticmethod
+    def names_in(record: Record) -> list[str]:
+        """Return nothing: a number has no name."""
+        del record
+        return []
+
+    @classmethod
+    def labels_of(cls, records: Source) -> LabelMap:
+        """Return the name that stands for the number, once each record has one."""
+        for _ in checked_examples(records, cls.type):
+            pass
+        return LabelMap((NUMBER,))
+
+    def gold(self, records: Sequence[Record]) -> np.ndarray:
+        """Return the numbers. Shape `(records, 1)`, float32."""
+        return np.array([[record["label"]] for record in records], np.float32)
+
+    def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the mean."""
+        total, count = _summed(gold)
+        return total / count
+
+    def loss(self, recipe: Recipe) -> keras.losses.Loss:
+        """Return the squared error."""
+        _refuse_weights(recipe)
+        if recipe.label_smoothing:
+            raise ArgumentError("`label_smoothing` is for labels, not for numbers.")
+        return keras.losses.MeanSquaredError()
+
+    def report(self, gold: np.ndarray, logits: np.ndarray) -> RegressionReport:
+        """Compare numbers."""
+        return regression_report(gold[:, 0].astype(np.float64), logits[:, 0].astype(np.float64))
+
+    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the numbers."""
+        return {"score": logits[:, 0]}
+
+    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
+        """Return the number, as a SavedModel's outputs give it for input `i`."""
+        return Labels([Label(self.labels.names[0], float(served["score"][i]))])
+
+
+def _summed(gold: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Return the sum over all records, of shape `(labels,)`, and how many they are."""
+    sums, counts = zip(*((chunk.sum(0, np.float64), len(chunk)) for chunk in gold), strict=True)
+    return np.sum(sums, 0), sum(counts)
+
+
+def _refuse_weights(recipe: Recipe) -> None:
+    if recipe.label_weights is not None:
+        raise ArgumentError("`label_weights` are for texts with one label each.")
+
+
+TEXT_PROBLEMS: dict[ProblemType, type[TextProblem]] = {
+    problem.type: problem for problem in (SingleLabel, MultiLabel, Regression)
+}

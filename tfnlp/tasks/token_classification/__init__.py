@@ -1,0 +1,1 @@
+"""Named entities, parts of speech, slots: a label for every word."""
