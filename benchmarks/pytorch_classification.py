@@ -19,7 +19,7 @@ from benchmarks import pytorch_training
 from tfnlp import read_table
 from tfnlp.data.sources import as_source
 from tfnlp.labels import LabelMap
-from tfnlp.tasks.text_classification.kinds import NUMBER, TEXT_PROBLEMS
+from tfnlp.tasks.text_classification.kinds import KINDS, NUMBER
 from tfnlp.tasks.text_classification.metrics import best_thresholds
 from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, checked_examples, inferred_problem_type
 
@@ -41,7 +41,7 @@ def main() -> None:
         return list(checked_examples(source, problem)), problem
 
     records, problem = read(options.train)
-    kind = TEXT_PROBLEMS[problem]
+    kind = KINDS[problem]
     names = sorted({name for record in records for name in kind.names_in(record)}) or [NUMBER]
     task = kind(LabelMap(tuple(names)))
     tokenizer = AutoTokenizer.from_pretrained(options.model)

@@ -15,6 +15,9 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests run side by side, on networks so small that more threads only get in each other's way.
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 os.environ["TFNLP_CACHE"] = tempfile.mkdtemp(prefix="tfnlp-cache-")
 atexit.register(shutil.rmtree, os.environ["TFNLP_CACHE"], ignore_errors=True)
 

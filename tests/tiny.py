@@ -151,48 +151,57 @@ def build_config(architecture: str, vocabulary_size: int, **options: Any) -> Any
     return kind(**{**sizes, "vocab_size": vocabulary_size, **(LABELLED | options)})
 
 
-def build_tokenizer(architecture: str, directory: Path) -> Any:
-    """Return a small fast tokenizer of the architecture's family."""
+def build_tokenizer(
+    architecture: str, directory: Path, texts: list[str] | None = None, *, model_type: str = "unigram"
+) -> Any:
+    """Return a small fast tokenizer of the architecture's family; `model_type` is SentencePiece's."""
+    texts = TEXTS if texts is None else texts
     import transformers
 
     family = FAMILIES[architecture]
     kind = getattr(transformers, f"{family.tokenizer or family.name}TokenizerFast")
     if family.kind == "bytes":
-        return kind(*_train_bytes(directory), model_max_length=62)
+        return kind(*_train_bytes(directory, texts), model_max_length=62)
     if family.kind == "pieces":
-        return as_saved(kind(_train_pieces(directory), model_max_length=62))
+        return as_saved(kind(_train_pieces(directory, texts, model_type), model_max_length=62))
     if family.kind == "unigram":
-        return kind(tokenizer_object=_train_unigram(), model_max_length=64)
+        return kind(tokenizer_object=_train_unigram(texts), model_max_length=64)
     names = dict(zip(Family("Bert").special, family.special, strict=True))
     file = directory / "vocab.txt"
-    file.write_text("\n".join(names.get(word, word) for word in VOCABULARY) + "\n", encoding="utf-8")
+    letters = sorted({letter for text in texts for letter in text.lower() if not letter.isspace()} - set(VOCABULARY))
+    file.write_text("\n".join(names.get(word, word) for word in [*VOCABULARY, *letters]) + "\n", encoding="utf-8")
     return kind(str(file), do_lower_case=True, model_max_length=64)
 
 
-def _train_bytes(directory: Path) -> list[str]:
+def _train_bytes(directory: Path, texts: list[str]) -> list[str]:
     from tokenizers.implementations import ByteLevelBPETokenizer
 
     trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator(TEXTS, vocab_size=300, special_tokens=list(_ROBERTA), show_progress=False)
+    trained.train_from_iterator(texts, vocab_size=300, special_tokens=list(_ROBERTA), show_progress=False)
     return trained.save_model(str(directory))
 
 
-def _train_unigram() -> Any:
+def _train_unigram(texts: list[str]) -> Any:
     from tokenizers.implementations import SentencePieceUnigramTokenizer
 
     trained = SentencePieceUnigramTokenizer()
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
-    trained.train_from_iterator(TEXTS, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False)
+    trained.train_from_iterator(texts, vocab_size=70, special_tokens=special, unk_token="<unk>", show_progress=False)
     return trained._tokenizer
 
 
-def _train_pieces(directory: Path) -> str:
+def _train_pieces(directory: Path, texts: list[str], model_type: str) -> str:
     import sentencepiece
 
-    texts = directory / "texts.txt"
-    texts.write_text("\n".join(TEXTS * 4), encoding="utf-8")
+    file = directory / "texts.txt"
+    file.write_text("\n".join(texts * 4), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(texts), model_prefix=str(directory / "spiece"), vocab_size=60, hard_vocab_limit=False, minloglevel=2
+        input=str(file),
+        model_prefix=str(directory / "spiece"),
+        vocab_size=60 if texts is TEXTS else 150,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        model_type=model_type,
     )
     return str(directory / "spiece.model")
 

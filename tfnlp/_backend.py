@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib import metadata
 
-from tfnlp.errors import VersionError
+from tfnlp.errors import ArgumentError, VersionError
 
 # TensorFlow leaves oneDNN off on processors without VNNI, where it is still 1.1 to 1.3 times faster. It reads the
 # variable when it is imported; a value that the user has set stays.
@@ -45,4 +45,15 @@ check_versions()
 import tensorflow as tf
 import tf_keras as keras
 
-__all__ = ["keras", "tf"]
+
+def check_one_replica() -> None:
+    """Raise `ArgumentError` under a `tf.distribute` strategy of several replicas, where training would be wrong."""
+    count = tf.distribute.get_strategy().num_replicas_in_sync
+    if count > 1:
+        raise ArgumentError(
+            f"tasks are trained on one device, and this strategy has {count} replicas: losses are averaged over a "
+            "whole batch, of which each replica would see a part. Make and fit the task outside of its scope."
+        )
+
+
+__all__ = ["check_one_replica", "keras", "tf"]

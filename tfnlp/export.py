@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.checkpoints.directories import holds_saved_model, written_whole
-from tfnlp.errors import ExportError, UnsupportedTokenizerError
-from tfnlp.tokenization.checking import check_tokenizer
+from tfnlp.errors import ExportError
+from tfnlp.preprocessor import Preprocessor
 
 # Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
 _SAMPLES = (
@@ -21,13 +21,14 @@ _SAMPLES = (
     "   ",
 )
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+TOLERANCE = 1e-5  # of numbers, relative to those greater than 1
 
 
 class Exportable(Protocol):
-    """What can be exported: a `TaskModel`, whose docstrings tell what each part does, or something over one."""
+    """What can be exported: a `Task`, whose docstrings tell what each part does."""
 
     @property
-    def tokenizer(self) -> Any: ...
+    def preprocessor(self) -> Preprocessor: ...
     @property
     def settings(self) -> Any: ...
     @property
@@ -36,9 +37,8 @@ class Exportable(Protocol):
     def forward(self) -> Any: ...
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]: ...
-    @property
-    def serving_outputs(self) -> Callable[..., dict[str, tf.Tensor]]: ...
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]: ...
+    def serve(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]: ...
+    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, Any]: ...
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]: ...
     def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]: ...
 
@@ -55,8 +55,8 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
     """Write a SavedModel, load it again, and compare its answers with `predict`.
 
     Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
-    answers; `logits` takes `input_ids`, `attention_mask` (and `token_type_ids`), int32 of shape `(batch, length)`, and
-    gives the network's outputs.
+    answers; `logits` takes the network's features (`input_ids`, `attention_mask` ..., int32 of shape
+    `(batch, length)`), and gives its outputs.
     Only core TensorFlow ops are used.
 
     Args:
@@ -70,36 +70,24 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
     """
     texts = [*_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
     inputs = [*samples, *task.sample_inputs(texts)]
-    _check_tokenizer(task, [*texts, *_strings(task.to_serving_inputs(inputs))])
+    given = task.to_serving_inputs(inputs)
+    task.preprocessor.check([*texts, *(text for tensor in given.values() for text in _strings(tensor))])
     with written_whole(directory, is_older=holds_saved_model) as target:
         write_saved_model(task, target)
-        differences = task.compare_answers(inputs, ask(target, **task.to_serving_inputs(inputs)))
-        if differences:
+        found = task.compare_answers(inputs, ask(target, **given))
+        if found:
             raise ExportError(
-                f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
-                + "\n".join(differences)
+                f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n" + "\n".join(found)
             )
-
-
-def _check_tokenizer(task: Exportable, texts: Sequence[str]) -> None:
-    """Refuse to export a tokenizer that differs from the checkpoint's own on any of some texts."""
-    found = check_tokenizer(task.tokenizer.hf, texts, decodes=False)
-    if found.unsupported is not None:
-        raise UnsupportedTokenizerError(found.unsupported)
-    if found.differences:
-        raise ExportError(
-            f"The tokenizer in the graph differs from the checkpoint's own; nothing is exported:\n{found}"
-        )
 
 
 def write_saved_model(task: Exportable, directory: str | Path) -> None:
     """Write the SavedModel, uncompared."""
     servable = _Servable(task.model.variables)
-
-    serve = tf.function(task.serving_outputs, autograph=False).get_concrete_function(**task.serving_inputs)
-    names = task.tokenizer.input_names
-    specs = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
-    logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(**specs)
+    serve = tf.function(task.serve, autograph=False).get_concrete_function(**task.serving_inputs)
+    logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(
+        **task.preprocessor.batch_specs
+    )
     servable.serve, servable.logits = serve, logits
     tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits})
 
@@ -107,14 +95,54 @@ def write_saved_model(task: Exportable, directory: str | Path) -> None:
 def ask(directory: str | Path, **inputs: Any) -> dict[str, np.ndarray]:
     """Load a SavedModel and return its answers for inputs, by the names of its signature."""
     loaded: Any = tf.saved_model.load(str(directory))
-    tensors = {name: tf.constant(values, tf.string) for name, values in inputs.items()}
+    tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
     return {name: value.numpy() for name, value in loaded.signatures[SIGNATURE](**tensors).items()}
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Yield all strings in dicts and lists."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
+def differences(
+    inputs: Sequence[Any],
+    served: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    undecided: Mapping[str, np.ndarray],
+) -> list[str]:
+    """Return how answers differ from the expected ones, a line for each input whose answers do.
+
+    Args:
+        inputs: what was asked.
+        served: outputs by name, each of shape `(inputs, ...)`.
+        expected: the same, as they should be.
+        undecided: of outputs that are no numbers, where either answer is right; bool, of the outputs' shapes.
+    """
+    if set(served) != set(expected):
+        return [f"served {sorted(served)}, not {sorted(expected)}"]
+    wrong: dict[int, list[str]] = {}
+    for name, ours in expected.items():
+        theirs = served[name]
+        if theirs.shape != ours.shape:
+            is_wrong = np.ones(len(inputs), bool) if theirs.ndim < 2 else _filled_apart(theirs, ours)
+        elif np.issubdtype(ours.dtype, np.floating):
+            is_wrong = ~(np.abs(theirs - ours) <= TOLERANCE * np.maximum(1, np.abs(ours)))
+        else:
+            is_wrong = (theirs != ours) & ~undecided.get(name, np.zeros(ours.shape, bool))
+        for i in np.flatnonzero(is_wrong.reshape(len(inputs), -1).any(1)).tolist():
+            wrong.setdefault(i, []).append(f"served {name} {theirs[i].tolist()}, predicted {ours[i].tolist()}")
+    return [f"{inputs[i]!r:.80}: {'; '.join(wrong[i])}" for i in sorted(wrong)]
+
+
+def _filled_apart(theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
+    """Tell which rows differ where one side is filled up further than the other. Shape `(inputs,)`, bool."""
+    size = tuple(np.maximum(theirs.shape, ours.shape))
+    blank = b"" if ours.dtype == object else 0
+    both = []
+    for values in (theirs, ours):
+        matrix = np.full(size, blank, values.dtype)
+        matrix[tuple(slice(0, length) for length in values.shape)] = values
+        both.append(matrix)
+    return (both[0] != both[1]).reshape(len(ours), -1).any(1)
+
+
+def _strings(tensor: tf.Tensor) -> list[str]:
+    """Return all strings of a tensor."""
+    if tensor.dtype != tf.string:
+        return []
+    return [text.decode("utf-8") for text in tensor.numpy().reshape(-1).tolist()]

@@ -54,7 +54,7 @@ class LabelMap:
     @classmethod
     def from_id2label(cls, id2label: Mapping[int, str]) -> LabelMap:
         """Read the `id2label` of a Hugging Face configuration."""
-        return cls(tuple(id2label[i] for i in sorted(id2label)))
+        return cls(tuple(str(id2label[i]) for i in sorted(id2label)))
 
     @classmethod
     def from_tags(cls, tags: Iterable[str]) -> LabelMap:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.conformance import echo
 from tests.tiny import (
     EXAMPLES,
     FOLLOWING,
@@ -88,6 +89,12 @@ CASES = [
         lambda directory: build_task(TextEncoder, "bert", directory, UNNAMED | QUICK),
         PAIRS,
         _HARD_TEXTS,
+    ),
+    Case(
+        echo.Echo,
+        echo.build,
+        [{"samples": [0, 1, 2], "text": "zeonto"}, {"samples": [2] * 9 + [0], "text": "to" * 9 + "ze"}],
+        [{"samples": [1, 1]}, {"samples": [0]}, {"samples": [2, 0, 1] * 9}],
     ),
     Case(
         NextSentencePrediction,

@@ -6,6 +6,7 @@ import transformers
 
 import tfnlp
 from tests.conformance.cases import CASES
+from tests.conformance.echo import Echo
 from tests.tiny import TEXTS, UNNAMED, write_checkpoint
 from tfnlp.tasks.loading import TASKS
 
@@ -23,7 +24,7 @@ def cases():
 
 
 def test_every_task_has_its_head_here():
-    assert set(HEADS.values()) == {case.task for case in CASES}
+    assert set(HEADS.values()) == {case.task for case in CASES} - {Echo}
 
 
 @pytest.mark.torch

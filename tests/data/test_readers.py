@@ -5,7 +5,9 @@ import json
 import pytest
 
 from tests.conftest import data
-from tfnlp.data.readers import read_conll, read_conllu, read_jsonl, read_lines, read_records
+from tfnlp.data.conll import read_conll, read_conllu
+from tfnlp.data.files import read_lines
+from tfnlp.data.readers import read_jsonl, read_records
 from tfnlp.errors import ArgumentError, DataError
 
 
@@ -90,13 +92,12 @@ def test_jsonl(tmp_path):
     [
         (
             "a O\nb\n",
-            "{path}:2: expected 2 columns (word, label), found 1 ('b'). Pass `columns=` to say what each column holds, "
+            "{path}:2: expected 2 columns (the first the word, the last the label), found 1 ('b'). Pass `columns=` to say what each column holds, "
             "`separator=` what stands between them, `comment=` how lines to skip begin.",
         ),
-        ("a O\n\tO\n", "{path}:2: the word is empty."),
+        ("a O\n\tO\n", "{path}:2: the word is empty. Pass `on_error='skip'` to leave such lines out."),
         ("", "{path}: the file holds no sentence."),
         ("\n \n\t\n", "{path}: the file holds no sentence."),
-        (b"a O\n\xff O\n", "{path}:2: byte 0xff at position 0 is not UTF-8. Convert the file to UTF-8."),
     ],
 )
 def test_conll_refuses(tmp_path, text, message):
@@ -110,15 +111,15 @@ def test_conll_refuses(tmp_path, text, message):
     ("text", "message"),
     [
         ("{", "{path}:1: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
-        ("[]", "{path}:1: expected a JSON object, found list."),
+        ("[]", "{path}: the file holds no record."),
+        ("[3]", "{path}:1: expected a JSON object, found list."),
         (
             '{"a": 1}',
-            "{path}:1: expected 'words' with 'labels', or 'text' with 'spans'; found the keys ['a']. Pass `words=`, "
-            "`labels=` or `text=` to name them.",
+            "{path}:1: expected words with labels, or a text with spans; found the keys ['a']. Pass `words=`, `labels=` or `text=` to name them.",
         ),
         (
             '{"text": "a", "spans": [[0]]}',
-            '{path}:1: a span must be {{"start": 0, "end": 5, "label": "PER"}} or [0, 5, "PER"]; found [[0]].',
+            '{path}:1: a span must be {{"start": 0, "end": 5, "label": "PER"}} or [0, 5, "PER"]; found [0].',
         ),
         ("", "{path}: the file holds no record."),
     ],
@@ -171,3 +172,40 @@ def test_a_packed_file_that_is_cut_short(tmp_path):
     path = written(tmp_path, gzip.compress(b"a O\n" * 1000)[:-12], "x.conll.gz")
     with pytest.raises(DataError, match=r"x\.conll\.gz: the packed file is cut short or damaged: "):
         list(read_conll(path))
+
+
+def test_bytes_of_another_encoding(tmp_path):
+    text = "Zürich B-LOC\nist O\nschön O\nund O\ngrößer O\n" * 20
+    path = written(tmp_path, text.encode("cp1252"))
+    with pytest.raises(
+        DataError, match=r":1: byte 0xfc at position 1 is not UTF-8\. It looks like \w+: pass `encoding='\w+'`"
+    ):
+        list(read_conll(path))
+    assert next(iter(read_conll(path, encoding="cp1252")))["words"][0] == "Zürich"
+    with pytest.raises(ArgumentError, match=r"^`encoding`: unknown encoding: latin-99"):
+        list(read_conll(path, encoding="latin-99"))
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/train.conll", "s3://bucket/x.jsonl"])
+def test_addresses_are_refused(path):
+    with pytest.raises(ArgumentError, match=r"files are read from and written to this machine alone, not to \w+://"):
+        read_records(path)
+
+
+def test_the_first_column_and_the_last(tmp_path, caplog):
+    path = written(tmp_path, "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nBob NNP B-NP B-PER\n")
+    with caplog.at_level("INFO"):
+        assert [record["labels"] for record in read_conll(path)] == [["B-ORG", "O"], ["B-PER"]]
+    assert caplog.text.count("of 4 columns, the first is") == 1
+    with pytest.raises(DataError, match=r":3: expected 4 columns .* found 3 \('c', 'd', 'O'\)"):
+        list(read_conll(written(tmp_path, "a b c O\n\nc d O\n")))
+
+
+def test_a_column_that_counts_words(tmp_path):
+    path = written(tmp_path, "# a source\n1\tAda\tB-PER\tO\n2\tlebt\tO\tO\n")
+    with pytest.raises(DataError, match=r"the first column counts the words of a sentence .* Pass `columns=`"):
+        list(read_conll(path))
+    columns = ["id", "word", "label", "-"]
+    assert list(read_conll(path, columns=columns, comment="#")) == [
+        {"words": ["Ada", "lebt"], "labels": ["B-PER", "O"]}
+    ]

@@ -3,7 +3,7 @@ import pytest
 from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import Span
-from tfnlp.tasks.token_classification.records import LAYOUT, check_texts, checked_tokens, texts_of
+from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, checked_tokens
 
 RECORD = {"words": ["Ada", "in"], "labels": ["B-PER", "O"]}
 
@@ -120,10 +120,11 @@ def test_what_is_no_source():
 
 
 def test_texts():
-    assert list(texts_of([{"words": ["a"]}, {"text": "b"}, "c", ["d"]])) == [["a"], "b", "c", ["d"]]
+    found = [as_text_or_words(given, 1) for given in ({"words": ["a"]}, {"text": "b"}, "c", ["d"])]
+    assert found == [{"words": ["a"]}, {"text": "b"}, {"text": "c"}, {"words": ["d"]}]
     with pytest.raises(DataError) as caught:
-        check_texts(["a", 3], 10)
+        as_text_or_words(3, 12)
     assert str(caught.value) == "text 12: expected a string or a list of words; found 3."
     with pytest.raises(DataError) as caught:
-        check_texts(["a\ud800"], 0)
+        as_text_or_words("a\ud800", 1)
     assert str(caught.value) == "text 1: it holds a lone surrogate, which no UTF-8 holds."

@@ -1,3 +1,5 @@
+import dataclasses
+
 """Answer by answer beside transformers' pipelines on PyTorch."""
 
 import pytest
@@ -5,7 +7,7 @@ import transformers
 
 import tfnlp
 from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, build_tokenizer, write_checkpoint
-from tfnlp.errors import ArgumentError, DataError
+from tfnlp.errors import ArgumentError, CheckpointError, DataError
 from tfnlp.pipelines import PIPELINES
 
 pytestmark = [
@@ -158,14 +160,33 @@ def test_options_of_the_whole_and_tasks_of_this_library(pair):
     assert again.model is ours.task.model
 
 
+def test_without_a_model_transformers_choice_is_taken(caplog):
+    with pytest.raises(CheckpointError, match=r"conll03-english: neither a directory nor a checkpoint"):
+        tfnlp.pipeline("ner")
+    assert "no model is named for 'ner': dbmdz/bert-large-cased-finetuned-conll03-english" in caplog.text
+
+
+def test_another_tokenizer(tmp_path):
+    directory = write_checkpoint("bert", tmp_path / "x", **labels(ENTITIES))
+    cased = transformers.AutoTokenizer.from_pretrained(directory, do_lower_case=False)
+    ours = tfnlp.pipeline("ner", str(directory), tokenizer=cased)
+    theirs = transformers.pipeline("ner", model=str(directory), tokenizer=cased)
+    assert same(ours(TEXTS), theirs(TEXTS))
+    assert same(
+        tfnlp.pipeline("ner", str(directory), tokenizer=str(directory))(TEXTS),
+        tfnlp.pipeline("ner", str(directory))(TEXTS),
+    )
+    cased.add_tokens([f"new{i}" for i in range(10)])
+    with pytest.raises(ArgumentError, match=r"they do not belong together\.$"):
+        tfnlp.pipeline("ner", str(directory), tokenizer=cased)
+
+
 def test_wrong_calls(pair):
     ours, _ = pair("ner", "TokenClassification", **labels(ENTITIES))
     for call, message in (
         (lambda: tfnlp.pipeline("nre", "x"), r"^there is no pipeline 'nre', one of \[.*\]\. Did you mean 'ner'\?$"),
-        (lambda: tfnlp.pipeline("ner"), r"^name a model for 'ner'"),
         (lambda: tfnlp.pipeline("ner", "x", framework="pt"), r"^`framework` is 'tf' here; it is 'pt'\.$"),
         (lambda: tfnlp.pipeline("ner", "x", device=0), r"^`device` is TensorFlow's to choose"),
-        (lambda: tfnlp.pipeline("ner", "x", tokenizer="y"), r"^the tokenizer is that of the checkpoint"),
         (lambda: tfnlp.pipeline("fill-mask", ours.task), r"^'fill-mask' needs a MaskedLM; this is a TokenClassifier\.$"),
         (lambda: pair("question-answering", "QuestionAnswering", **UNNAMED)[0](question="a", context="b", max_seq_len=99), r"^`max_seq_len` must be at most 64, the network's limit; it is 99\.$"),
         (lambda: ours(TEXTS, agregation_strategy="simple"), r"Did you mean 'aggregation_strategy'\?$"),
@@ -217,7 +238,8 @@ def test_texts_that_are_cut(pair):
 
 def test_zero_shot_keeps_the_task_s_own_way(pair):
     ours, _ = pair("zero-shot-classification", "SequenceClassification", **labels(NLI))
-    task = tfnlp.ZeroShotClassifier(ours.task.nli, multi_label=True)
+    task = ours.task
+    task.settings = dataclasses.replace(task.settings, multi_label=True)
     found = tfnlp.pipeline("zero-shot-classification", task)(TEXTS[0], ["a", "cat"])
     assert found["scores"] == [label.score for label in task.predict(TEXTS[0], ["a", "cat"])]
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnlp.labels import Span
+from tfnlp.rows import Column, Rows
 from tfnlp.tokenization import alignment
-from tfnlp.tokenization.encoded import Encoded
 
 
 def encode(records, *, room=100, stride=0):
@@ -26,21 +26,14 @@ def encode(records, *, room=100, stride=0):
     special = (word_ids < 0).astype(np.int32)
     splits = np.cumsum([0, *map(len, rows)])
     ids = np.arange(len(flat), dtype=np.int32)
-    return Encoded(
-        splits, np.array(row_to_record), ids, ids * 0, word_ids, starts, starts + 2 * (1 - special), special, -special
-    )
+    flat = {
+        "input_ids": ids, "word_ids": word_ids, "starts": starts, "ends": starts + 2 * (1 - special),
+        "special_tokens_mask": special, "sequence_ids": -special,
+    }  # fmt: skip
+    return Rows({name: Column(values, splits) for name, values in flat.items()}, np.array(row_to_record))
 
 
 WORDS = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=1, max_size=4)
-
-
-@given(WORDS, st.integers(2, 9), st.integers(0, 1))
-def test_every_word_is_answered_by_a_first_token(records, room, stride):
-    encoded = encode(records, room=room, stride=stride)
-    tokens, words = alignment.answering_tokens(encoded)
-    assert words.tolist() == list(range(sum(map(len, records))))
-    assert (encoded.starts[tokens] == 0).all()
-    assert (alignment.word_index(encoded)[tokens] == words).all()
 
 
 @given(WORDS, st.integers(2, 9), st.integers(0, 1))
@@ -49,17 +42,10 @@ def test_labels_go_to_first_tokens_or_to_all(records, room, stride):
     labels = [[word % 3 for word in range(len(words))] for words in records]
     first = alignment.token_labels(encoded, labels)
     every = alignment.token_labels(encoded, labels, all_tokens=True)
-    is_text = encoded.special_tokens_mask == 0
-    assert ((first >= 0) == (is_text & (encoded.starts == 0))).all()
-    assert (every[is_text] == encoded.word_ids[is_text] % 3).all()
+    is_text = encoded.values("special_tokens_mask") == 0
+    assert ((first >= 0) == (is_text & (encoded.values("starts") == 0))).all()
+    assert (every[is_text] == encoded.values("word_ids")[is_text] % 3).all()
     assert (every[~is_text] == -100).all()
-
-
-def test_the_window_with_most_context_answers():
-    encoded = encode([[1] * 6], room=4, stride=2)  # [CLS] 0 1 2 3 [SEP] [CLS] 2 3 4 5 [SEP]
-    tokens, words = alignment.answering_tokens(encoded)
-    assert encoded.rows[tokens].tolist() == [0, 0, 0, 1, 1, 1]
-    assert words.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 BOUNDS = np.array([[0, 3], [4, 6], [7, 12], [12, 13]])
@@ -85,5 +71,4 @@ def test_spans_become_tags_of_words(spans, tags, unaligned):
 
 def test_bounds_of_words():
     encoded = encode([[2, 1], [1]])
-    found = alignment.word_bounds(encoded, ["abcd", " b"])
-    assert [bounds.tolist() for bounds in found] == [[[0, 4], [0, 2]], [[1, 2]]]
+    assert [bounds.tolist() for bounds in alignment.word_bounds(encoded)] == [[[0, 4], [0, 2]], [[0, 2]]]

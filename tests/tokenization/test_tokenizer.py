@@ -1,11 +1,10 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
 from tests.tiny import TEXTS, build_tokenizer
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
+from tfnlp.rows import as_numpy
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 WORDS = [text.split() for text in TEXTS]
@@ -27,10 +26,13 @@ def test_rust_and_graph_encode_alike(tokenizers, texts, options, name):
 
 
 def assert_same_rows(tokenizer, texts, pairs, max_length, stride, truncation):
-    ours = tokenizer.encode(texts, pairs, max_length=max_length, stride=stride, truncation=truncation)
-    theirs = tokenizer._encode_in_rust(texts, pairs, max_length, stride, truncation)
-    for field in dataclasses.fields(ours):
-        assert np.array_equal(getattr(ours, field.name), getattr(theirs, field.name)), field.name
+    ours = as_numpy(tokenizer.rows(texts, pairs, max_length=max_length, stride=stride, truncation=truncation))
+    theirs = tokenizer._rows_by_rust(texts, pairs, max_length, stride, truncation)
+    assert np.array_equal(ours.row_to_record, theirs.row_to_record)
+    assert set(ours.columns) == set(theirs.columns)
+    for name, column in ours.columns.items():
+        assert np.array_equal(column.values, theirs.values(name)), name
+        assert np.array_equal(column.splits, theirs.splits), name
 
 
 @pytest.mark.parametrize("truncation", [None, "only_first", "longest_first"])
@@ -45,7 +47,7 @@ def test_a_tokenizer_that_can_not_be_compiled_is_run_by_rust(tmp_path):
     hf.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("a|e"), "isolated")
     tokenizer = Tokenizer(hf)
     assert "run by Rust" in repr(tokenizer)
-    encoded = tokenizer.encode(TEXTS, max_length=16, stride=4)
+    encoded = as_numpy(tokenizer.rows(TEXTS, max_length=16, stride=4))
     assert encoded.lengths.max() <= 16
     assert encoded.row_to_record.tolist() == sorted(encoded.row_to_record.tolist())
     with pytest.raises(UnsupportedTokenizerError, match=r"^The pattern 'a\|e' is not reproduced in the graph"):
@@ -54,10 +56,10 @@ def test_a_tokenizer_that_can_not_be_compiled_is_run_by_rust(tmp_path):
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "albert"])
 def test_words_keep_their_numbers(tokenizers, name):
-    encoded = tokenizers[name].encode(WORDS)
-    text = encoded.special_tokens_mask == 0
+    encoded = as_numpy(tokenizers[name].rows(WORDS))
+    text = encoded.values("special_tokens_mask") == 0
     for record, words in enumerate(WORDS):
-        assert set(encoded.word_ids[text & (encoded.records == record)]) == set(range(len(words)))
+        assert set(encoded.values("word_ids")[text & (encoded.record_ids == record)]) == set(range(len(words)))
 
 
 def test_a_window_without_room(tokenizers):
@@ -65,7 +67,7 @@ def test_a_window_without_room(tokenizers):
         with pytest.raises(
             ArgumentError, match=r"^`max_length=4` has room for 2 tokens of text beside the special tokens"
         ):
-            tokenizers[name].encode(TEXTS, max_length=4, stride=2)
+            tokenizers[name].rows(TEXTS, max_length=4, stride=2)
 
 
 def test_what_a_network_wants(tokenizers):

@@ -5,7 +5,7 @@ from tfnlp import AdamW, LinearSchedule, Recipe
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
 from tfnlp.training.callbacks import check_callbacks
-from tfnlp.training.recipe import create_training_variables
+from tfnlp.training.optimizer import create_training_variables
 
 
 def variables():

@@ -7,7 +7,8 @@ import transformers
 from tests.tiny import write_checkpoint
 from tfnlp import SequenceClassifier
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
-from tfnlp.training.recipe import Recipe, create_training_variables
+from tfnlp.training.optimizer import create_training_variables
+from tfnlp.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
 STEPS, WARM_UP, RATE = 42, 6, 3e-3

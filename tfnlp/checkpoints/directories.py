@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.errors import ArgumentError, CheckpointError
+from tfnlp.paths import local_path
 
 SETTINGS_FILE = "tfnlp.json"
 
@@ -31,9 +32,9 @@ def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) ->
         is_older: tells whether a directory holds an older version; only such a one, or an empty one, is replaced.
 
     Raises:
-        ArgumentError: if the target is a file, or a directory that holds something else.
+        ArgumentError: if the target is a file, a directory that holds something else, or an address.
     """
-    target = Path(directory).absolute()
+    target = local_path(directory).absolute()
     if target.exists() and not target.is_dir():
         raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
     if target.is_dir() and any(target.iterdir()) and not is_older(target):
@@ -91,8 +92,11 @@ def read_settings(path: str | Path) -> tuple[str, dict[str, Any]]:
     """
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
-        return saved["task"], saved["settings"]
-    except (ValueError, KeyError, TypeError) as error:
+        task, settings = saved["task"], saved["settings"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: not the settings that `save` writes: {error!r}. Save the task again."
         ) from error
+    if not isinstance(task, str) or not isinstance(settings, dict):
+        raise CheckpointError(f"{path}: not the settings that `save` writes: found {saved!r:.80}. Save the task again.")
+    return task, settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revis
 # Their first position is the pad id plus one, an inheritance from fairseq, so their tables hold fewer than they say.
 _OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta")
 _NO_LIMIT = 1_000_000  # positions are relative
+_LARGE = 1 << 30  # weights, of which memory holds many
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,12 @@ class AutoHead:
             config = load_config(name_or_path, **location, **options)
         elif options:
             raise TypeError(f"with `config=`, change the configuration itself; got {sorted(options)} as well")
+        files = weight_files(name_or_path, **location)
+        check_sizes(config, files)
         model = self.from_config(config)
         model.build_in_name_scope()
         own = [(variable, variable.numpy()) for variable in head_variables(model)] if fresh_head else []
-        report = load_weights(model, name_or_path, **location)
+        report = load_weights(model, files)
         for variable, start in own:  # also where the checkpoint's has the same shape
             variable.assign(start)
         fresh = [variable for variable, _ in own] if fresh_head else variables_named(model, report.fresh)
@@ -115,6 +119,23 @@ class AutoHead:
         return head[0] if isinstance(head, tuple) else head
 
 
+@cache
+def architectures(auto_class: str) -> frozenset[str]:
+    """Return the classes that transformers' mapping of an auto class holds, by their names in PyTorch."""
+    names = getattr(import_heads(), auto_class)._model_mapping._model_mapping.values()
+    flat = (name for entry in names for name in (entry if isinstance(entry, tuple) else (entry,)))
+    return frozenset(name.removeprefix("TF") for name in flat)
+
+
+def default_model(task: str) -> tuple[str, str]:
+    """Return the Hub name and revision that `transformers.pipeline` takes for a task where none is named."""
+    from transformers.pipelines import SUPPORTED_TASKS
+
+    supported: dict[str, Any] = SUPPORTED_TASKS
+    found = supported[task]["default"]["model"]
+    return found.get("tf", found.get("pt"))
+
+
 def load_config(name_or_path: str | Path, **options: Any) -> Any:
     """Load the configuration of a directory or Hub name.
 
@@ -131,7 +152,9 @@ def load_config(name_or_path: str | Path, **options: Any) -> Any:
         )
     try:
         return AutoConfig.from_pretrained(path, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except RecursionError as error:
+        raise CheckpointError(f"{path}: `config.json` is nested too deeply. Download it again.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _not_found(path, error) from error
 
 
@@ -165,11 +188,27 @@ def position_limit(config: Any, tokenizer_limit: int | None) -> int:
     return min(limits, default=_NO_LIMIT)
 
 
-def load_weights(model: keras.Model, name_or_path: str | Path, **location: Any) -> LoadingReport:
-    """Load a checkpoint's weights into a built head, from the first of `WEIGHT_FILES` that there is.
+def check_sizes(config: Any, files: list[str]) -> None:
+    """Refuse a configuration that asks for larger weights than files hold: building them would exhaust memory.
 
     Raises:
-        CheckpointError: if there are none, or a file is damaged or missing.
+        CheckpointError: naming the field.
+    """
+    num_bytes = sum(os.path.getsize(file) for file in files)
+    for field, power in (("hidden_size", 2), ("vocab_size", 1), ("intermediate_size", 1), ("num_hidden_layers", 1)):
+        size = getattr(config, field, None)
+        if isinstance(size, int) and size**power > max(num_bytes, _LARGE):
+            raise CheckpointError(
+                f"{Path(files[0]).parent}: `config.json` says `{field}` {size:,}, and all weights together have "
+                f"{num_bytes:,} bytes: the two do not belong together. Download the checkpoint again."
+            )
+
+
+def weight_files(name_or_path: str | Path, **location: Any) -> list[str]:
+    """Return the files of a checkpoint's weights, of the first of `WEIGHT_FILES` that there is.
+
+    Raises:
+        CheckpointError: if there are none, or one is missing.
     """
     for name in WEIGHT_FILES:
         found = find_file(name_or_path, name, **location)
@@ -180,10 +219,18 @@ def load_weights(model: keras.Model, name_or_path: str | Path, **location: Any) 
             f"{name_or_path}: there are no weights: none of {', '.join(WEIGHT_FILES)} was found. A Flax or "
             "TensorFlow 1 checkpoint must be converted first."
         )
-    files = [found]
     if name.endswith(".index.json"):
-        files = [_required(name_or_path, shard, **location) for shard in shard_names(found)]
-    if "tf_model.h5" in name or _is_tensorflow_layout(files[0]):
+        return [_required(name_or_path, shard, **location) for shard in shard_names(found)]
+    return [found]
+
+
+def load_weights(model: keras.Model, files: list[str]) -> LoadingReport:
+    """Load weights into a built head.
+
+    Raises:
+        CheckpointError: if a file is damaged.
+    """
+    if files[0].endswith(".h5") or _is_tensorflow_layout(files[0]):
         return _load_tensorflow_layout(model, files)
     return assign_weights(model, open_weights(files))
 

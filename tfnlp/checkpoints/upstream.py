@@ -72,6 +72,31 @@ def pytorch_aliases(config: Any, name: str) -> tuple[str, ...]:
 
 def pytorch_layout(name: str, array: Any) -> Any:
     """Return a weight's array, to be saved under this name, in the shape that PyTorch gives it."""
+    last = name.rsplit(".", 1)[-1]
     if name.endswith("key_conv_attn_layer.bias"):  # ConvBERT's separable convolution has it as a column
         return array.reshape(-1, 1)
+    if last == "bias" and array.ndim == 2 and len(array) == 1:  # of GPT-2's `Conv1D`, which has it as a row
+        return array[0]
+    if last == "weight_g":  # the lengths of a weight norm, along another axis (Wav2Vec2, HuBERT)
+        return array.reshape(1, 1, -1)
+    if last.startswith("layer_scale") and array.ndim == 1 and "swiftformer" in name:
+        return array.reshape(-1, 1, 1)
     return array
+
+
+def pytorch_name(name: str) -> str:
+    """Return PyTorch's name of a weight: it calls the statistics of batch norms otherwise."""
+    return name.replace("moving_variance", "running_var").replace("moving_mean", "running_mean")
+
+
+def constant_variables(model: Any) -> list[Any]:
+    """Return the variables that the architecture computes: tables of sines, which PyTorch neither trains nor saves.
+
+    They are right once the head is built, and are not trained here either.
+    """
+    found = []
+    for layer in model.submodules:
+        if type(layer).__name__.endswith("SinusoidalPositionalEmbedding"):
+            layer.trainable = False
+            found += layer.weights
+    return found

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.torch_files import open_torch_file
-from tfnlp.checkpoints.upstream import pytorch_aliases, pytorch_layout
+from tfnlp.checkpoints.upstream import constant_variables, pytorch_aliases, pytorch_layout, pytorch_name
 from tfnlp.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,13 @@ class LoadingReport:
         missing: weights of the head that the checkpoint lacks; they were initialised anew.
         unused: weights of the checkpoint that the head has no place for.
         mismatched: `(name, shape in the checkpoint, shape in the head)`; these too were initialised anew.
+        not_numbers: weights that hold NaN or infinity.
     """
 
     missing: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+    not_numbers: tuple[str, ...] = ()
 
     @property
     def fresh(self) -> tuple[str, ...]:
@@ -60,6 +62,11 @@ class LoadingReport:
             logger.warning("%s: %s lacks these weights, initialised anew: %s", head, source, ", ".join(self.missing))
         for name, found, wanted in self.mismatched:
             logger.warning("%s: %s is %s in %s, not %s; initialised anew", head, name, found, source, wanted)
+        if self.not_numbers:
+            logger.warning(
+                "%s: these weights of %s hold NaN or infinity, so answers mean nothing: %s",
+                head, source, ", ".join(self.not_numbers),
+            )  # fmt: skip
         if self.unused:
             logger.info("%s: weights of %s without a place here: %s", head, source, ", ".join(self.unused))
 
@@ -72,6 +79,7 @@ class SafetensorsFile(Mapping[str, np.ndarray]):
             self._file: Any = safe_open(str(path), framework="numpy")
             self._names = dict.fromkeys(self._file.keys())
         except (SafetensorError, OSError) as error:
+            refuse_pointer(path)
             raise CheckpointError(
                 f"{path}: the file is damaged or no safetensors file: {error}. Download or copy it again."
             ) from error
@@ -103,6 +111,16 @@ class _Place:
         return shape if self.axes is None else tuple(shape[axis] for axis in self.axes)
 
 
+def refuse_pointer(path: str | Path) -> None:
+    """Raise `CheckpointError` if a file is what Git leaves in the place of a large one that was not fetched."""
+    with open(path, "rb") as file:
+        if file.read(40).startswith(b"version https://git-lfs"):
+            raise CheckpointError(
+                f"{path}: this is a pointer of Git LFS, not the file itself. Fetch it: `git lfs pull` in the "
+                "checkpoint's directory."
+            )
+
+
 def open_weights(files: list[str]) -> Mapping[str, np.ndarray]:
     """Open one file, or all shards, of safetensors or pickled weights."""
     opened = [SafetensorsFile(file) if file.endswith(".safetensors") else open_torch_file(file) for file in files]
@@ -112,9 +130,16 @@ def open_weights(files: list[str]) -> Mapping[str, np.ndarray]:
 def shard_names(index: str | Path) -> list[str]:
     """Return the shards that an index file (`*.index.json`) names."""
     try:
-        return sorted(set(json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as error:
+        names = sorted(set(json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{index}: not an index of shards: {error!r}. Download it again.") from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
+            raise CheckpointError(
+                f"{index}: it names {name!r} as a shard, which is no file beside it. Don't use this checkpoint: files "
+                "elsewhere on the machine are not read."
+            )
+    return names
 
 
 def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> LoadingReport:
@@ -124,27 +149,39 @@ def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> Loa
         model: a Hugging Face TensorFlow head.
         weights: by name; any float type.
     """
-    by_name = {_modern_name(name): name for name in weights}
+    by_name = {_modern_name(name): name for name in weights if not name.endswith("num_batches_tracked")}
     prefix = f"{model.base_model_prefix}."
     bare = not any(name.startswith(model.base_model_prefix) for name in by_name)
-    missing, mismatched, used = [], [], set()
+    missing, mismatched, not_numbers, used = [], [], [], set()
+    constant = {id(variable) for variable in constant_variables(model)}
     for place in _places(model):
         names = [name.removeprefix(prefix) if bare else name for name in place.names]
         name = next((name for name in names if name in by_name), None)
         if name is None:
-            missing.append(place.names[0])
+            if id(place.variable) not in constant:
+                missing.append(place.names[0])
             continue
         used.add(name)
         array = _as_shape(weights[by_name[name]], place)
         if array is None:
             mismatched.append((place.names[0], tuple(weights[by_name[name]].shape), place.pytorch_shape))
             continue
-        place.variable.assign(array.astype(place.variable.dtype.as_numpy_dtype))
+        array = array.astype(place.variable.dtype.as_numpy_dtype)
+        if not np.isfinite(array).all():
+            not_numbers.append(place.names[0])
+        place.variable.assign(array)
     unused = sorted(set(by_name) - used)
+    if not used and by_name:
+        raise CheckpointError(
+            f"none of the {len(by_name)} weights of the checkpoint has a place in {type(model).__name__}, which has "
+            f"{len(model.weights)}: {', '.join(unused[:3])} ... This is another architecture's checkpoint, or one that "
+            "transformers' TensorFlow head can't load."
+        )
     return LoadingReport(
         missing=tuple(_without(missing, model._keys_to_ignore_on_load_missing)),
         unused=tuple(_without(unused, [*(model._keys_to_ignore_on_load_unexpected or ()), r"position_ids$"])),
         mismatched=tuple(mismatched),
+        not_numbers=tuple(not_numbers),
     )
 
 
@@ -195,7 +232,10 @@ def pytorch_weights(model: keras.Model) -> dict[str, np.ndarray]:
     for place in _places(model):
         array = place.variable.numpy()
         array = array if place.axes is None else array.transpose(place.axes)
-        found[place.names[0]] = np.ascontiguousarray(pytorch_layout(place.names[0], array))
+        name = pytorch_name(place.names[0])
+        found[name] = np.ascontiguousarray(pytorch_layout(name, array))
+        if name.endswith("running_var"):  # PyTorch counts batches too, and warns where a file lacks the count
+            found[name.removesuffix("running_var") + "num_batches_tracked"] = np.array(0, np.int64)
     return found
 
 

@@ -6,20 +6,13 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from tfnlp.cli.display import show_answers, show_report
-from tfnlp.cli.reading import (
-    ColumnsOption,
-    FormatOption,
-    LabelNamesOption,
-    LabelSeparatorOption,
-    SeparatorOption,
-    read_data,
-    read_inputs,
-)
+from tfnlp.cli.options import with_options
+from tfnlp.cli.reading import READING, read_data, read_inputs
 from tfnlp.cli.training import train_app
 
 app = typer.Typer(
@@ -29,6 +22,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app, name="train")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from tfnlp import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train, evaluate, ask and export text models with TensorFlow and Keras."""
 
 
 def main() -> None:
@@ -45,19 +55,15 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command()
-def evaluate(
+def _evaluate(
+    *,
     directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
     data: Annotated[Path, typer.Option(help="Labelled data, in the files that the task is trained on.")],
     report: Annotated[Path | None, typer.Option(help="Also write the report as JSON.")] = None,
     mode: Annotated[
         Literal["default", "strict"] | None, typer.Option(help="How entities are read, as in seqeval.")
     ] = None,
-    columns: ColumnsOption = None,
-    format: FormatOption = None,
-    separator: SeparatorOption = None,
-    label_separator: LabelSeparatorOption = None,
-    label_names: LabelNamesOption = None,
+    **reading: Any,
 ) -> None:
     """Compare a model's answers with gold labels."""
     import tfnlp
@@ -65,15 +71,15 @@ def evaluate(
     task = tfnlp.load(directory)
     if mode is not None and not isinstance(task, tfnlp.TokenClassifier):
         raise tfnlp.ArgumentError(f"--mode says nothing to a {type(task).__name__}.")
-    records = read_data(
-        task, data, columns=columns, format=format, separator=separator, label_separator=label_separator,
-        label_names=label_names,
-    )  # fmt: skip
+    records = read_data(task, data, **reading)
     found = task.evaluate(records) if mode is None else task.evaluate(records, mode=mode)
     show_report(found, data.name)
     if report is not None:
         report.write_text(found.to_json() + "\n", encoding="utf-8")
         typer.echo(f"report written to {report}")
+
+
+app.command("evaluate")(with_options(_evaluate, list(READING.values())))
 
 
 @app.command()
@@ -134,7 +140,7 @@ def check_tokenizer(
     import json
 
     from tfnlp import check_tokenizer as check
-    from tfnlp.data.readers import read_lines
+    from tfnlp.data.files import read_lines
     from tfnlp.tokenization.pretrained import load_tokenizer
 
     found = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])

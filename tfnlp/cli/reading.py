@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 
-FileFormat = Literal["conll", "conllu", "jsonl"]
-FormatOption = Annotated[FileFormat | None, typer.Option("--format", help="Where a file's name does not tell.")]
-ColumnsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="What the columns hold: 'word,-,label' of a CoNLL file, 'text,label,-' of a table without a header; of "
-        "CoNLL-U, the label's column."
-    ),
-]
-SeparatorOption = Annotated[str | None, typer.Option(help="What stands between the columns of a table.")]
-LabelSeparatorOption = Annotated[str | None, typer.Option(help="What stands between the labels of one text.")]
-LabelNamesOption = Annotated[
-    Path | None, typer.Option(help="A file that names, line by line, labels that are given as numbers from 0.")
-]
+from tfnlp.cli.options import parameter
+
+# The options of readers. Which of them a task's files have is said by the layout of its records.
+READING: dict[str, inspect.Parameter] = {
+    name: parameter(name, type_, typer.Option(help=help_))
+    for name, type_, help_ in (
+        (
+            "columns",
+            str,
+            "What the columns hold: 'word,-,label' of a CoNLL file, 'text,label,-' of a table without a header; of "
+            "CoNLL-U, the label's column.",
+        ),
+        ("rename", str, "Other names for the columns of a table with a header: 'review=text,sentiment=label'."),
+        ("format", Literal["conll", "conllu", "jsonl", "kaggle", "brat"], "Where a file's name does not tell."),
+        ("separator", str, "What stands between the columns of a table."),
+        ("label_separator", str, "What stands between the labels of one text."),
+        ("label_names", Path, "A file that names, line by line, labels that are given as numbers from 0."),
+        ("encoding", str, "Of the files: 'gbk', 'cp1252' ...; else UTF-8."),
+        ("on_error", Literal["raise", "skip"], "What to do with a record that can't be used."),
+    )
+}
 
 
 def read_data(task: Any, path: Path, **options: Any) -> Any:
@@ -33,7 +41,7 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
         path: the file or directory.
         options: of the reader, as the command line has them; None: not given.
     """
-    from tfnlp.data.readers import read_lines
+    from tfnlp.data.files import read_lines
     from tfnlp.errors import ArgumentError
 
     given = {name: value for name, value in options.items() if value is not None}
@@ -43,6 +51,11 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
         is_conllu = given.get("format") == "conllu" or ("format" not in given and ".conllu" in path.suffixes)
         columns = given.pop("columns")
         given |= {"label": columns} if is_conllu else {"columns": [name.strip() for name in columns.split(",")]}
+    if "rename" in given:
+        pairs = [pair.split("=") for pair in given["rename"].split(",")]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ArgumentError(f"--rename must be 'old=new,old=new'; it is {given['rename']!r}.")
+        given["rename"] = {old.strip(): new.strip() for old, new in pairs}
     if "label_names" in given:
         given["label_names"] = list(read_lines(given["label_names"]))
     return task.layout.read(path, **given)
@@ -50,7 +63,7 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
 
 def read_inputs(file: Path | None) -> Iterator[Any]:
     """Yield what to ask: the lines of a text file or of standard input, or the objects of a `.jsonl` file."""
-    from tfnlp.data.readers import read_lines, unpacked_suffix
+    from tfnlp.data.files import read_lines, unpacked_suffix
     from tfnlp.data.tables import read_objects
 
     if file is None:

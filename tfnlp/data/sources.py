@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tfnlp.data.readers import Record, Records
+from tfnlp.data.files import OnError, Record, Records
 from tfnlp.errors import ArgumentError, DataError
+
+logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 5
 
@@ -21,14 +24,26 @@ class Source:
         name: what to call it in messages.
         read: yields the records from the first.
         is_stream: whether they are read anew each time, and so are not to be kept in memory.
+        on_error: whether a record that can't be used raises an error, or is left out, counted and reported.
+        reported: what was said of them already; it is said once.
+        known: what was found out about all of them, by name.
     """
 
     name: str
     read: Callable[[], Iterator[Record]]
     is_stream: bool
+    on_error: OnError = "raise"
+    reported: set[str] = field(default_factory=set, compare=False, repr=False)
+    known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Record]:
         return self.read()
+
+    def report(self, level: int, message: str) -> None:
+        """Log a message about the records, once however often they are read."""
+        if message not in self.reported:
+            self.reported.add(message)
+            logger.log(level, "%s: %s", self.name, message)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ def as_source(data: Any, layout: Layout) -> Source:
     if isinstance(data, (str, os.PathLike)):
         data = layout.read(data)
     if isinstance(data, Records):
-        return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True)
+        return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True, on_error=data.on_error)
     module = type(data).__module__.split(".")[0]
     if module == "pandas":
         return Source("the table", lambda: _renamed(data.to_dict("records"), layout), is_stream=False)
@@ -154,20 +169,27 @@ def checked(
         uniform: what makes a right record uniform.
 
     Raises:
-        DataError: naming the first records that are wrong, and why, or if there are none.
+        DataError: naming the first records that are wrong, and why, or if there are none. Where the source skips such
+            records, they are counted and reported, and only if none is left, or more than half is wrong, it is raised.
     """
     problems: list[str] = []
-    count = 0
+    count = num_wrong = 0
+    skips = source.on_error == "skip"
     for count, record in enumerate(source, start=1):
         found = problem(record)
         if found:
-            problems.append(f"{source.name}: record {count}: {found}")
-            if len(problems) == MAX_PROBLEMS:
+            num_wrong += 1
+            problems = [*problems, f"{source.name}: record {count}: {found}"][:MAX_PROBLEMS]
+            if not skips and num_wrong == MAX_PROBLEMS:
                 break
-        elif not problems:
+        elif skips or not problems:
             yield uniform(record)
+    if problems and (not skips or 2 * num_wrong > count):
+        hint = "" if skips else "\nRead the file with `on_error='skip'` to leave such records out."
+        raise DataError("\n".join(problems) + (hint if source.is_stream and len(problems) == MAX_PROBLEMS else ""))
     if problems:
-        raise DataError("\n".join(problems))
+        first = "; ".join(line.removeprefix(f"{source.name}: ") for line in problems[:3])
+        source.report(logging.WARNING, f"{num_wrong} of {count} records are left out: {first}")
     if not count:
         raise DataError(f"{source.name}: there are no records.")
 

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
 from tfnlp.errors import ArgumentError, DataError
+from tfnlp.paths import local_path
+
+logger = logging.getLogger(__name__)
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-_OBJECTS = (".jsonl", ".ndjson")
+_BETWEEN = (",", ";", "\t", "|")
+_OBJECTS = (".jsonl", ".ndjson", ".json")
+_USUAL = {
+    "text",
+    "label",
+    "labels",
+    "sentence",
+    "sentiment",
+    "review",
+    "category",
+    "class",
+    "target",
+    "score",
+    "content",
+}
 _MOST_CHARACTERS = 1 << 24  # of one cell; Python's own limit is 131,072
 
 
@@ -22,6 +41,9 @@ def read_table(
     separator: str | None = None,
     label_separator: str | None = None,
     label_names: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    on_error: OnError = "raise",
 ) -> Records:
     """Read a table of one example a line.
 
@@ -29,30 +51,39 @@ def read_table(
         path: the file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
         columns: what each column holds (`text`, `text_pair`, `label` ...; `-` or None: nothing of use), for a file
             without a header. None: the first line names the columns.
-        separator: between columns. None: a comma for `.csv`, a TAB for `.tsv`. Between TABs, quotation marks mean
-            nothing; else a text in quotes may hold the separator and line ends.
+        separator: between columns. None: a TAB for `.tsv`; for `.csv` the first line tells: a comma, a semicolon, a TAB
+            or a bar. Between TABs, quotation marks mean nothing in `.tsv`; else a text in quotes may hold the separator
+            and line ends.
         label_separator: between the labels of one text, if it may have several.
         label_names: the names of labels that the file gives as numbers from 0.
+        rename: other names for columns that the first line names: `{"review": "text", "sentiment": "label"}`.
+        encoding: of the file, by Python's names (`gbk`, `cp1252` ...); None: UTF-8.
+        on_error: whether a record that can't be used raises an error when the task reads it, or is left out (`skip`),
+            counted and reported.
 
     Returns:
         Records of the columns, all text.
 
     Raises:
-        ArgumentError: if nothing tells the separator.
+        ArgumentError: if nothing tells the separator, or both `columns` and `rename` are given.
         DataError: if the file is missing, is not UTF-8, is empty, or a line has another number of columns.
     """
     path = existing_file(path)
-    between = separator or _SEPARATORS.get(unpacked_suffix(path))
-    if between is None:
+    suffix = unpacked_suffix(path)
+    if separator is None and suffix not in _SEPARATORS:
         raise ArgumentError(f"{path}: can't tell what stands between the columns. Pass `separator=`.")
+    if columns is not None and rename:
+        raise ArgumentError("`rename` is for the names in a file's first line, `columns` for a file without them.")
 
     def read() -> Iterator[Record]:
         csv.field_size_limit(_MOST_CHARACTERS)
+        between = separator or (_SEPARATORS[suffix] if suffix != ".csv" else _told_separator(path, encoding))
         # Quotes mean nothing where columns stand between TABs, as in most such files.
-        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if between == "\t" else {"strict": True}
-        rows = csv.reader((line + "\n" for _, line in lines_of(path)), delimiter=between, **options)
+        is_plain = between == "\t" and suffix != ".csv"
+        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if is_plain else {"strict": True}
+        rows = csv.reader((line + "\n" for _, line in lines_of(path, encoding)), delimiter=between, **options)
         table = _cells(rows, path)
-        names = list(columns) if columns is not None else next(table, [])
+        names = list(columns) if columns is not None else _renamed(next(table, []), rename or {}, path)
         repeated = sorted({str(name) for name in names if name not in (None, "-") and names.count(name) > 1})
         if repeated:
             raise DataError(f"{path}: several columns are named {repeated[0]!r}. Pass `columns=` to tell them apart.")
@@ -60,6 +91,11 @@ def read_table(
         for cells in table:
             if not cells:
                 continue
+            if not found and columns is not None and _looks_like_names(cells):
+                logger.warning(
+                    "%s: the first line, %s, looks like names of columns, and is read as a record. Leave `columns` "
+                    "out, or rename columns by `rename={'review': 'text'}`.", path, cells,
+                )  # fmt: skip
             found = True
             where = f"{path}:{rows.line_num}"
             if len(cells) != len(names):
@@ -72,7 +108,28 @@ def read_table(
         if not found:
             raise DataError(f"{path}: the file holds no record.")
 
-    return Records(path, read)
+    return Records(path, read, on_error)
+
+
+def _told_separator(path: Path, encoding: str | None) -> str:
+    """Return what stands between the columns, as the first line tells; a comma where there is but one column."""
+    _, first = next(lines_of(path, encoding), (0, ""))
+    counts = {between: len(next(csv.reader([first], delimiter=between), [])) for between in _BETWEEN}
+    return max(_BETWEEN, key=lambda between: counts[between])
+
+
+def _renamed(names: list[str], others: Mapping[str, str], path: Path) -> list[str]:
+    names = [name.strip() for name in names]
+    wrong = [name for name in others if name not in names]
+    if wrong:
+        raise DataError(f"{path}: there is no column {wrong[0]!r} to rename; the columns are {names}.")
+    return [others.get(name, name) for name in names]
+
+
+def _looks_like_names(cells: list[str]) -> bool:
+    """Tell whether the cells of a line are names of columns: short words, one of them usual."""
+    words = [cell.strip().lower() for cell in cells]
+    return all(re.fullmatch(r"[a-z_][a-z0-9_ #]{0,30}", word) for word in words) and bool(_USUAL & set(words))
 
 
 def _cells(rows: Any, path: Path) -> Iterator[list[str]]:
@@ -102,19 +159,35 @@ def _labelled(record: Record, separator: str | None, names: Sequence[str] | None
     return record | {field: found if separator is not None else found[0]}
 
 
-def read_objects(path: str | Path) -> Records:
-    """Read one JSON object a line; its keys are the fields of a record.
+def read_objects(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
+    """Read one JSON object a line, or a JSON list of objects; their keys are the fields of a record.
+
+    Args:
+        path: the file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
+        encoding: of the file, by Python's names; None: UTF-8.
+        on_error: as for `read_table`.
 
     Raises:
         DataError: if the file is missing, is not UTF-8, is empty, or a line is no object.
     """
     path = existing_file(path)
 
-    return Records(path, lambda: (found for _, found in objects_of(path)))
+    def read() -> Iterator[Record]:
+        for where, found in objects_of(path, encoding):
+            if not isinstance(found, dict):
+                raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
+            yield found
+
+    return Records(path, read, on_error)
 
 
-def read_folder(path: str | Path) -> Records:
+def read_folder(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read a folder that holds a folder of `.txt` files for each label, named as the label.
+
+    Args:
+        path: the folder.
+        encoding: of the files, by Python's names; None: UTF-8.
+        on_error: as for `read_table`.
 
     Raises:
         DataError: if there is no such folder, it holds no such file, or a file is not UTF-8.
@@ -128,11 +201,11 @@ def read_folder(path: str | Path) -> Records:
         # In the order of their names, not of their labels: a stream is shuffled only so far.
         for file in sorted(path.glob("*/*.txt"), key=lambda file: (file.name, file.parent.name)):
             found = True
-            yield {"text": "\n".join(line for _, line in lines_of(file)), "label": file.parent.name}
+            yield {"text": "\n".join(line for _, line in lines_of(file, encoding)), "label": file.parent.name}
         if not found:
             raise DataError(f"{path}: expected a folder of .txt files for each label; there is no such file.")
 
-    return Records(path, read)
+    return Records(path, read, on_error)
 
 
 def read_examples(path: str | Path, **options: Any) -> Records:
@@ -147,12 +220,13 @@ def read_examples(path: str | Path, **options: Any) -> Records:
     """
     suffix = unpacked_suffix(Path(path))
     is_table = suffix in _SEPARATORS or "separator" in options
-    if options and not is_table:
-        raise ArgumentError(f"{path}: {', '.join(f'`{name}=`' for name in sorted(options))} is for tables (CSV, TSV).")
-    if Path(path).is_dir():
-        return read_folder(path)
+    of_tables = sorted(set(options) - {"encoding", "on_error"})
+    if of_tables and not is_table:
+        raise ArgumentError(f"{path}: {', '.join(f'`{name}=`' for name in of_tables)} is for tables (CSV, TSV).")
+    if local_path(path).is_dir():
+        return read_folder(path, **options)
     if suffix in _OBJECTS:
-        return read_objects(path)
+        return read_objects(path, **options)
     if is_table:
         return read_table(path, **options)
     raise ArgumentError(

@@ -12,7 +12,8 @@ from typing import Any
 from transformers import BertConfig, BertTokenizerFast
 
 from tfnlp._backend import keras
-from tfnlp.data.readers import Record, Records, read_conll
+from tfnlp.data.conll import read_conll
+from tfnlp.data.files import Record, Records
 from tfnlp.export import ask
 from tfnlp.tasks.token_classification.task import TokenClassifier
 

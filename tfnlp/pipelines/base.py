@@ -36,6 +36,11 @@ class Pipeline:
         """The Hugging Face tokenizer."""
         return self.task.tokenizer.hf
 
+    @property
+    def position_limit(self) -> int:
+        """The most tokens of a row that the network takes."""
+        return self.task.checkpoint.position_limit(self.task.tokenizer.max_length)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.task!r})"
 

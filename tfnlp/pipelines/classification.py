@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tfnlp.checkpoints.heads import position_limit
-from tfnlp.data.pipeline import chunked
+from tfnlp._backend import tf
+from tfnlp.data.batches import chunked
 from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Entity
 from tfnlp.pipelines.base import Pipeline
-from tfnlp.tasks.text_classification.decoding import label_scores
-from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
-from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
-from tfnlp.tasks.token_classification.records import check_texts
-from tfnlp.tasks.token_classification.task import FoundEntities, TokenClassifier
+from tfnlp.rows import Rows, as_numpy
+from tfnlp.tasks.text_classification.kinds import KINDS
+from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, as_example
+from tfnlp.tasks.token_classification.records import as_text_or_words
 
 _TOGETHER = 2048  # texts sorted by length together
-_FUNCTIONS = {"sigmoid": MULTI, "softmax": SINGLE, "none": REGRESSION}
+_FUNCTIONS: dict[str, ProblemType] = {"sigmoid": MULTI, "softmax": SINGLE, "none": REGRESSION}
 
 
 class TokenClassificationPipeline(Pipeline):
@@ -38,27 +36,23 @@ class TokenClassificationPipeline(Pipeline):
         """Return for each text its tokens with labels, or its entities."""
         if "O" not in ignore_labels:
             raise ArgumentError(f"`ignore_labels` must hold 'O', for words outside of entities; it is {ignore_labels}.")
-        task = self.task if stride is None else _with_stride(self.task, stride)
         aggregation: Any = str(aggregation_strategy).lower().removeprefix("aggregationstrategy.")
+        window = {} if stride is None else {"stride": stride}
+        settings = replace(
+            self.task.settings, aggregation=aggregation, grouping="pipeline", ignore_labels=ignore_labels, **window
+        )
+        self.task.tokenizer.check_window(settings.max_length, settings.stride)
         answers: list[list[dict[str, Any]]] = []
         for chunk in chunked(inputs, _TOGETHER):
-            check_texts(chunk, len(answers))
-            found = task.entities_of_tokens(chunk, aggregation, ignore_labels)
-            words = _Words(self.tokenizer, found)
-            for i, (text, entities) in enumerate(zip(chunk, found.entities, strict=True)):
-                places = found.tokens[i].tolist()
-                pairs = zip(entities, places, strict=True)
-                answers.append([_answer(words, aggregation, text, entity, *tokens) for entity, tokens in pairs])
+            records = [as_text_or_words(text, number) for number, text in enumerate(chunk, len(answers) + 1)]
+            asked = self.task.ask(records, settings)
+            words = _Words(self.tokenizer, as_numpy(asked.rows))
+            found = self.task.answers(asked.answers, records, settings)
+            places = zip(asked.answers["first_token"].tolist(), asked.answers["last_token"].tolist(), strict=True)
+            for text, entities, (first, last) in zip(chunk, found, places, strict=True):
+                pairs = zip(entities, first, last, strict=False)  # places are filled up
+                answers.append([_answer(words, aggregation, text, *pair) for pair in pairs])
         return answers
-
-
-def _with_stride(task: TokenClassifier, stride: int) -> TokenClassifier:
-    """Return the same task, but for the stride."""
-    task.tokenizer.check_window(task.settings.max_length, stride)
-    _ = task.forward  # built once, for both
-    other = copy.copy(task)
-    other.settings = replace(task.settings, stride=stride)
-    return other
 
 
 def _answer(words: _Words, aggregation: str, text: str, entity: Entity, first: int, last: int) -> dict[str, Any]:
@@ -74,19 +68,20 @@ def _answer(words: _Words, aggregation: str, text: str, entity: Entity, first: i
 class _Words:
     """Writes tokens as transformers' pipeline does: from the vocabulary, not from the text."""
 
-    def __init__(self, hf: Any, found: FoundEntities) -> None:
-        self.hf, self.encoded, self.is_subword = hf, found.encoded, found.is_subword
+    def __init__(self, hf: Any, rows: Rows) -> None:
+        self.hf, self.rows = hf, rows
 
     def place(self, token: int) -> int:
         """Return a token's place in its row."""
-        splits = self.encoded.splits
+        splits = self.rows.splits
         return int(token - splits[np.searchsorted(splits, token, side="right") - 1])
 
     def token(self, text: str, token: int) -> str:
         """Return a token as the vocabulary has it, an unknown one as it stands in the text."""
-        if self.encoded.input_ids[token] == self.hf.unk_token_id:
-            return text[self.encoded.starts[token] : self.encoded.ends[token]]
-        return self.hf.convert_ids_to_tokens(int(self.encoded.input_ids[token]))
+        token_id = int(self.rows.values("input_ids")[token])
+        if token_id == self.hf.unk_token_id:
+            return text[self.rows.values("starts")[token] : self.rows.values("ends")[token]]
+        return self.hf.convert_ids_to_tokens(token_id)
 
     def joined(self, text: str, first: int, last: int, *, by_word: bool) -> str:
         """Return tokens as a string, or words of them as strings that are joined once more."""
@@ -95,7 +90,7 @@ class _Words:
             return self.hf.convert_tokens_to_string([self.token(text, token) for token in tokens])
         groups: list[list[str]] = []
         for token in tokens:
-            if not groups or not self.is_subword[token]:
+            if not groups or not self.rows.values("is_subword")[token]:
                 groups.append([])
             groups[-1].append(self.token(text, token))
         return self.hf.convert_tokens_to_string([self.hf.convert_tokens_to_string(group) for group in groups])
@@ -123,18 +118,19 @@ class TextClassificationPipeline(Pipeline):
             raise ArgumentError(
                 f"`function_to_apply` must be one of {sorted(_FUNCTIONS)}; it is {function_to_apply!r}."
             )
-        names = self.task.known_labels.names
-        scores = label_scores(
-            self._logits(inputs, self._rows_of(truncation, max_length)), self._problem_type(function_to_apply)
-        )
+        logits = self._logits(inputs, self._rows_of(truncation, max_length))
+        kind = KINDS[self._problem_type(function_to_apply)](self.task.known_labels)
+        found = as_numpy(kind.decode(tf.constant(logits)))
+        if kind.type == REGRESSION:  # the logits as they are, of however many labels
+            order = np.argsort(-logits, kind="stable")
+            found |= {"order": order, "scores": np.take_along_axis(logits, order, 1)}
         answers: list[Any] = []
-        for found in scores:
-            order = np.argsort(-found, kind="stable").tolist()
-            labels = [{"label": names[i], "score": float(found[i])} for i in order]
+        for ranked in kind.ranked(found):
+            labels = [{"label": label.name, "score": label.score} for label in ranked]
             answers.append(labels[0] if isinstance(top_k, str) else labels[:top_k])
         return answers
 
-    def _problem_type(self, function: str | None) -> str:
+    def _problem_type(self, function: str | None) -> ProblemType:
         if function is not None:
             return _FUNCTIONS[function.lower()]
         if len(self.task.known_labels) == 1 and self.task.config.problem_type != REGRESSION:
@@ -147,7 +143,7 @@ class TextClassificationPipeline(Pipeline):
             if max_length is not None:
                 raise ArgumentError("`max_length` is the length to cut texts to: pass `truncation=True` with it.")
             return {}
-        limit = position_limit(self.task.config, self.task.tokenizer.max_length)
+        limit = self.position_limit
         length = self.task.settings.max_length if max_length is None else max_length
         if length > limit:
             raise ArgumentError(f"`max_length` must be at most {limit}, the network's limit; it is {length}.")
@@ -155,14 +151,13 @@ class TextClassificationPipeline(Pipeline):
         return {"max_length": length, "stride": 0, "windows": "first", "truncation": "longest_first"}
 
     def _logits(self, inputs: list[Any], settings: dict[str, Any]) -> np.ndarray:
-        are_pairs = [isinstance(given, Mapping) and given.get("text_pair") is not None for given in inputs]
+        records = [as_example(given, number) for number, given in enumerate(inputs, start=1)]
         logits = np.zeros((len(inputs), len(self.task.known_labels)), np.float32)
-        _ = self.task.forward  # built once, for both
+        are_pairs = [record["text_pair"] is not None for record in records]
         for pairs in set(are_pairs):
             chosen = [i for i, is_pair in enumerate(are_pairs) if is_pair == pairs]
-            task = copy.copy(self.task)
-            task.settings = replace(task.settings, pairs=pairs, **settings)
-            logits[chosen] = task.logits([inputs[i] for i in chosen])
+            asked = self.task.ask([records[i] for i in chosen], replace(self.task.settings, pairs=pairs, **settings))
+            logits[chosen] = asked.answers["logits"]
         return logits
 
 
@@ -189,10 +184,9 @@ class ZeroShotClassificationPipeline(Pipeline):
             raise ArgumentError("pass `candidate_labels`: the labels to choose among.")
         if isinstance(candidate_labels, str):
             candidate_labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
-        task = self.task
-        if hypothesis_template is not None:
-            task = ZeroShotClassifier(task.nli, hypothesis_template=hypothesis_template, multi_label=task.multi_label)
-        found = task.predict(inputs, candidate_labels, multi_label=multi_label)
+        given = {"hypothesis_template": hypothesis_template, "multi_label": multi_label}
+        settings = {name: value for name, value in given.items() if value is not None}
+        found = self.task.predict(inputs, candidate_labels, **settings)
         return [
             {"sequence": text, "labels": [label.name for label in labels], "scores": [label.score for label in labels]}
             for text, labels in zip(inputs, found, strict=True)

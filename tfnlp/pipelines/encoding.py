@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tfnlp.data.pipeline import chunked
+from tfnlp.data.batches import chunked
 from tfnlp.errors import ArgumentError
 from tfnlp.pipelines.base import Pipeline
+from tfnlp.rows import as_numpy
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,10 @@ class FillMaskPipeline(Pipeline):
         """Return for each text the likeliest tokens; a list of them for each mask, where there are several."""
         allowed = None if targets is None else self._target_ids(targets)
         found = self.task.predict(inputs, top_k=top_k, candidate_ids=allowed, several_masks=True)
-        encoded = self.task.tokenizer.encode(inputs)
+        rows = as_numpy(self.task.tokenizer.rows(inputs))
         answers: list[Any] = []
         for i, masks in enumerate(found):
-            ids = encoded.input_ids[slice(*encoded.splits[i : i + 2])]
+            ids = rows.values("input_ids")[slice(*rows.splits[i : i + 2])]
             places = np.flatnonzero(ids == self.tokenizer.mask_token_id)
             each = []
             for place, fills in zip(places.tolist(), masks, strict=True):
@@ -77,6 +78,6 @@ class FeatureExtractionPipeline(Pipeline):
         answers: list[Any] = []
         for chunk in chunked(inputs, _TOGETHER):
             found = self.task.features(chunk, truncation=truncation)
-            lengths = np.minimum(self.task.tokenizer.encode(chunk).lengths, found.shape[1])
+            lengths = np.minimum(as_numpy(self.task.tokenizer.rows(chunk)).lengths, found.shape[1])
             answers.extend(vectors[None, :length] for vectors, length in zip(found, lengths, strict=True))
         return answers if return_tensors else [vectors.tolist() for vectors in answers]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfnlp.checkpoints.directories import SETTINGS_FILE
-from tfnlp.checkpoints.heads import LOCATION, find_file, position_limit
+from tfnlp.checkpoints.heads import LOCATION, default_model, find_file
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.pipelines.classification import (
@@ -32,6 +33,8 @@ PIPELINES: dict[str, tuple[type[Pipeline], Any]] = {
     "feature-extraction": (FeatureExtractionPipeline, TextEncoder),
     "zero-shot-classification": (ZeroShotClassificationPipeline, ZeroShotClassifier),
 }
+logger = logging.getLogger(__name__)
+
 _ALIASES = {"ner": "token-classification", "sentiment-analysis": "text-classification"}
 _PLACES = (None, -1, "cpu", "auto")
 
@@ -50,14 +53,14 @@ def pipeline(
     Args:
         task: `token-classification` (`ner`), `text-classification` (`sentiment-analysis`), `question-answering`,
             `fill-mask`, `feature-extraction` or `zero-shot-classification`.
-        model: a directory or a Hub name, or a task of this library.
-        tokenizer: None, or the same directory or name: a checkpoint brings its tokenizer along.
+        model: a directory or a Hub name, or a task of this library; None: transformers' own choice for the task.
+        tokenizer: a directory, a Hub name, or a fast Hugging Face tokenizer, instead of the checkpoint's.
         framework: None or `tf`.
         device: None, -1, `cpu` or `auto`: TensorFlow uses the devices it finds.
         options: where to look (`revision`, `token` ...), and options of every call.
 
     Raises:
-        ArgumentError: if there is no such task or option, or no model is named.
+        ArgumentError: if there is no such task or option.
         CheckpointError: if the checkpoint is missing, incomplete or damaged.
     """
     name = _ALIASES.get(task, task)
@@ -65,27 +68,35 @@ def pipeline(
         allowed = [*PIPELINES, *_ALIASES]
         raise ArgumentError(f"there is no pipeline {task!r}, one of {allowed}.{did_you_mean(task, allowed)}")
     if model is None:
-        raise ArgumentError(f"name a model for {task!r}: a directory, a Hub name, or a task of this library.")
+        model, revision = default_model(name)
+        options.setdefault("revision", revision)
+        logger.warning(
+            "no model is named for %r: %s (revision %s) is used, as transformers does. Name one of your own choice.",
+            task, model, revision,
+        )  # fmt: skip
     if framework not in (None, "tf"):
         raise ArgumentError(f"`framework` is 'tf' here; it is {framework!r}.")
     if device not in _PLACES:
         raise ArgumentError(f"`device` is TensorFlow's to choose; leave {device!r} out, or call in `tf.device`.")
-    if tokenizer is not None and str(tokenizer) != str(model):
-        raise ArgumentError("the tokenizer is that of the checkpoint: leave `tokenizer` out.")
     kind, of_task = PIPELINES[name]
     location = {key: options.pop(key) for key in LOCATION if key in options}
     if isinstance(model, (str, Path)):
-        path = model
-        model = of_task.from_pretrained(path, **location)
-        if find_file(path, SETTINGS_FILE, **location) is None:
-            _lengthen_rows(model)
+        model = _loaded(of_task, model, location)
     elif not isinstance(model, of_task):
         raise ArgumentError(f"{task!r} needs a {of_task.__name__}; this is a {type(model).__name__}.")
+    if tokenizer is not None:
+        model.use_tokenizer(tokenizer)
     return kind(model, **options)
+
+
+def _loaded(of_task: Any, path: str | Path, location: dict[str, Any]) -> Any:
+    model = of_task.from_pretrained(path, **location)
+    if find_file(path, SETTINGS_FILE, **location) is None:
+        _lengthen_rows(model)
+    return model
 
 
 def _lengthen_rows(task: Any) -> None:
     """Let a task read as much at once as its network takes, as transformers' pipelines do."""
-    of_rows = task.nli if isinstance(task, ZeroShotClassifier) else task
-    limit = position_limit(of_rows.config, of_rows.tokenizer.max_length)
-    of_rows.settings = replace(of_rows.settings, max_length=limit, stride=limit // 4)
+    limit = task.checkpoint.position_limit(task.tokenizer.max_length)
+    task.settings = replace(task.settings, max_length=limit, stride=limit // 4)

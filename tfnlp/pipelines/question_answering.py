@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.checkpoints.heads import position_limit
-from tfnlp.data.readers import Record
+from tfnlp.data.files import Record
 from tfnlp.errors import ArgumentError
 from tfnlp.pipelines.base import Pipeline
-from tfnlp.tasks.network import all_token_outputs
+from tfnlp.rows import as_numpy
 from tfnlp.tasks.question_answering.decoding import ContextTokens, candidate_spans
 from tfnlp.tasks.question_answering.records import as_question
-from tfnlp.tasks.question_answering.rows import QuestionRows
 
 _LONGEST_ROW = 384
 
@@ -53,7 +52,7 @@ class QuestionAnsweringPipeline(Pipeline):
             raise ArgumentError(f"`top_k` and `max_answer_len` must be at least 1: {top_k}, {max_answer_len}.")
         length = min(self.task.settings.max_length, _LONGEST_ROW) if max_seq_len is None else max_seq_len
         stride = min(length // 2, 128) if doc_stride is None else doc_stride
-        limit = position_limit(self.task.config, self.task.tokenizer.max_length)
+        limit = self.position_limit
         if length > limit:
             raise ArgumentError(f"`max_seq_len` must be at most {limit}, the network's limit; it is {length}.")
         count = 2 * top_k + 10 if align_to_words else top_k
@@ -72,19 +71,22 @@ class QuestionAnsweringPipeline(Pipeline):
     ) -> tuple[list[dict[str, Any]], float]:
         """Return the best answers of all windows, those of the same letters added up, and the null score."""
         task = self.task
-        rows = QuestionRows(task.tokenizer, max_length, stride)
-        encoded = rows.encode([record])
-        logits = all_token_outputs(task.forward, task.tokenizer, encoded)
-        inside = np.flatnonzero(encoded.sequence_ids == 1)
+        window = {"max_length": max_length, "stride": stride}
+        tensors = task.rows(task.tensors([record]), replace(task.settings, **window))
+        outputs, rows = task.network.run(tensors), as_numpy(tensors)
+        starts, ends = (outputs[name].values for name in task.output_names)
+        inside = np.flatnonzero(rows.values("sequence_ids") == 1)
         columns = (
-            logits["start_logits"], logits["end_logits"], encoded.starts, encoded.ends, encoded.word_ids,
-            encoded.rows.astype(np.int32),
-        )  # fmt: skip
-        nulls = encoded.splits[:-1] + rows.null_places(encoded)
+            starts,
+            ends,
+            *(rows.values(name) for name in ("starts", "ends", "word_ids")),
+            rows.row_ids.astype(np.int32),
+        )
+        nulls = rows.splits[:-1] + rows.values("null_token")
         spans, log_nulls = candidate_spans(
             ContextTokens(*(tf.constant(column[inside]) for column in columns)),
-            tf.constant(logits["start_logits"][nulls]),
-            tf.constant(logits["end_logits"][nulls]),
+            tf.constant(starts[nulls]),
+            tf.constant(ends[nulls]),
             max_answer_length=longest,
             count=count,
             align_to_words=align_to_words,

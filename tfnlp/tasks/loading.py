@@ -6,31 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
-from tfnlp.checkpoints.heads import LOCATION, find_file, load_config
+from tfnlp.checkpoints.heads import LOCATION, architectures, find_file, load_config
 from tfnlp.errors import CheckpointError
 from tfnlp.tasks.masked_lm.task import MaskedLM
 from tfnlp.tasks.multiple_choice.task import MultipleChoice
+from tfnlp.tasks.names import TASK_NAMES
 from tfnlp.tasks.question_answering.task import QuestionAnswerer
 from tfnlp.tasks.table_question_answering.task import TableQuestionAnswerer
-from tfnlp.tasks.task import TaskModel
 from tfnlp.tasks.text_classification.next_sentence import NextSentencePrediction
 from tfnlp.tasks.text_classification.task import SequenceClassifier
 from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
 from tfnlp.tasks.text_encoding.task import TextEncoder
 from tfnlp.tasks.token_classification.task import TokenClassifier
 
-TASKS: dict[str, type[TaskModel]] = {
-    "token-classification": TokenClassifier,
-    "text-classification": SequenceClassifier,
-    "question-answering": QuestionAnswerer,
-    "multiple-choice": MultipleChoice,
-    "masked-lm": MaskedLM,
-    "next-sentence-prediction": NextSentencePrediction,
-    "sentence-similarity": TextEncoder,
-}
-
-# How the names of PyTorch's classes end; a network without a head is `BertModel`.
-_HEADS = {task.auto_class.removeprefix("TFAutoModel") or "Model": task for task in TASKS.values()}
+_CLASSES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        TokenClassifier, SequenceClassifier, QuestionAnswerer, MultipleChoice, MaskedLM, NextSentencePrediction,
+        TextEncoder, ZeroShotClassifier, TableQuestionAnswerer,
+    )
+}  # fmt: skip
+TASKS: dict[str, type[Any]] = {name: _CLASSES[class_name] for name, (_, class_name) in TASK_NAMES.items()}
+# Its checkpoints are those of text classification: `tfnlp.json` or the user tells that one is for this.
+_NOT_BY_ARCHITECTURE = (ZeroShotClassifier,)
 
 
 def load(directory: str | Path, **options: Any) -> Any:
@@ -46,17 +44,23 @@ def load(directory: str | Path, **options: Any) -> Any:
     location = {key: options[key] for key in LOCATION if key in options}
     settings = find_file(directory, SETTINGS_FILE, **location)
     name = read_settings(settings)[0] if settings is not None else None
-    by_class: dict[str, Any] = {task.__name__: task for task in (*TASKS.values(), ZeroShotClassifier)}
-    if name in by_class:
-        return by_class[name].from_pretrained(directory, **options)
+    if name in _CLASSES:
+        return _CLASSES[name].from_pretrained(directory, **options)
     config = load_config(directory, **location)
-    if config.model_type == "tapas":
-        return TableQuestionAnswerer.from_pretrained(directory, **options)
-    for architecture in config.architectures or ():
-        for ending, task in _HEADS.items():
-            if architecture.endswith(ending) and not architecture.endswith("LMHeadModel"):
-                return task.from_pretrained(directory, **options)
+    named = [name.removeprefix("TF") for name in config.architectures or ()]
+    fitting = [
+        kind
+        for kind in _CLASSES.values()
+        if kind not in _NOT_BY_ARCHITECTURE and any(one in architectures(kind.auto_class) for one in named)
+    ]
+    if len(fitting) == 1:
+        return fitting[0].from_pretrained(directory, **options)
+    if fitting:
+        raise CheckpointError(
+            f"{directory}: {' and '.join(named)} serves several tasks. Use the `from_pretrained` of the one you mean: "
+            f"{' or '.join(task.__name__ for task in fitting)}."
+        )
     raise CheckpointError(
         f"{directory}: nothing tells which task this checkpoint was trained for. Use the task's own `from_pretrained`, "
-        f"one of {sorted(by_class)}."
+        f"one of {sorted(_CLASSES)}."
     )

@@ -1,33 +1,60 @@
-"""`TaskModel`: what every task shares. It has a `keras.Model`; it is none, and overrides nothing of Keras."""
+"""`Task`: from records to a trained network, and from inputs to answers. It holds a `keras.Model` but is not one."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data import pipeline
-from tfnlp.data.pipeline import RowChunk, RowSource, Target
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import Target
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, as_source
-from tfnlp.export import export_saved_model
+from tfnlp.errors import ArgumentError
+from tfnlp.preprocessor import Preprocessor
 from tfnlp.reports import Table
-from tfnlp.tasks.pretrained import PretrainedTask
-from tfnlp.training.callbacks import EpochReport, check_callbacks
-from tfnlp.training.recipe import Recipe, create_training_variables
+from tfnlp.rows import Rows
+from tfnlp.tasks import answering, fitting, pretrained, serving
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.head_labels import HeadLabels
+from tfnlp.tasks.learned import Learned
+from tfnlp.tasks.network import Features, Network, Outputs, per_row
+from tfnlp.tasks.settings import Settings
+from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.recipe import Recipe
 
 
-class TaskModel(PretrainedTask):
-    """A Hugging Face head as a Keras model, with everything around it: from raw text to answers."""
+class Task(abc.ABC):
+    """A Hugging Face head as a Keras model, with everything around it: from records to training, from text to answers.
 
+    `predict` and an exported SavedModel run the same three steps: `rows`, the network, `decode`.
+    """
+
+    auto_class: ClassVar[str]
+    checkpoint_class: ClassVar[type[Any]] = Checkpoint
+    preprocessor_class: ClassVar[type[Any]] = Tokenizer
+    settings_class: ClassVar[type[Any]] = Settings
+    own_options: ClassVar[tuple[str, ...]] = ()  # of `from_pretrained`, beside the fields of its settings
     layout: ClassVar[Layout]  # of its records
     output_names: ClassVar[tuple[str, ...]] = ("logits",)  # of the head's outputs that the task reads
     loss_weights: ClassVar[dict[str, float] | None] = None  # of the outputs' losses; None: 1 each
+    unserved: ClassVar[frozenset[str]] = frozenset()  # of what `decode` gives, what a SavedModel does not
+    answered_together: ClassVar[int] = 2048  # inputs, whose rows are sorted by length together
+
+    def __init__(self, checkpoint: Checkpoint, preprocessor: Preprocessor, learned: Learned) -> None:
+        """Make the task; `from_pretrained`, `from_config` and `tfnlp.load` are the ways to call this."""
+        self.checkpoint, self.preprocessor, self.learned = checkpoint, preprocessor, learned
+        self.forget_graphs()
+
+    def forget_graphs(self) -> None:
+        """Build the network and all graphs anew when they are asked for: the tokenizer, or the head, is another."""
+        self._network: Network | None = None
+        self._graphs: dict[Any, Any] = {}
 
     # What a task defines
 
@@ -37,12 +64,41 @@ class TaskModel(PretrainedTask):
         """What each output of the network learns."""
 
     @abc.abstractmethod
-    def encode(self, records: Source) -> Iterator[RowChunk]:
-        """Yield labelled rows: the network's inputs and its targets."""
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield rows of NumPy arrays, with targets."""
 
     @abc.abstractmethod
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the loss of each output of the network."""
+
+    @abc.abstractmethod
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check one input of `predict`, and name its parts; `number` is for messages.
+
+        Raises:
+            DataError: if it can't be used.
+        """
+
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """The inputs of the exported signature."""
+        return {"text": tf.TensorSpec([None], tf.string, name="text")}
+
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return inputs of the same fields as tensors, by the names of the exported signature's inputs."""
+        return {name: tf.constant([record[name] for record in records], tf.string) for name in self.serving_inputs}
+
+    @abc.abstractmethod
+    def rows(self, inputs: Tensors, settings: Any) -> Rows:
+        """Make the network's rows of inputs, with TensorFlow ops."""
+
+    @abc.abstractmethod
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Any) -> dict[str, tf.Tensor]:
+        """Make answers of what the network says of rows, with TensorFlow ops: the outputs of the exported signature."""
+
+    @abc.abstractmethod
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> Any:
+        """Write down what `decode` gives as what `predict` returns for each record."""
 
     @abc.abstractmethod
     def evaluate(self, records: Any) -> Table:
@@ -52,26 +108,48 @@ class TaskModel(PretrainedTask):
     def predict(self, inputs: Any) -> Any:
         """Answer for inputs: texts, or whatever the task asks for."""
 
-    @abc.abstractmethod
-    def serving_outputs(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answer in the graph: the exported signature's inputs to its outputs."""
-
-    @abc.abstractmethod
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
-
     # What a task may define
 
-    def learn(self, records: Source) -> None:
-        """Take what the task must know before it is trained from training data: its labels, if it has any."""
+    @classmethod  # noqa: B027 -- a hook
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Any) -> None:
+        """Refuse a checkpoint that can't do the task; set what the task wants of its configuration."""
 
-    def start_from(self, records: Source) -> None:
+    @classmethod
+    def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return the settings that files of other libraries tell of a checkpoint which tfnlp has not written."""
+        del checkpoint
+        return {}
+
+    def write_for_others(self, directory: Path) -> None:  # noqa: B027 -- a hook
+        """Write, beside what `save` writes, what other libraries read."""
+
+    @classmethod
+    def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels | None:
+        """Return the labels that the checkpoint or the user names; None: the task has none."""
+        del checkpoint, own_options
+        return None
+
+    def learn(self, records: Source) -> Learned:
+        """Return what training data tells beside what is known: labels, for example."""
+        del records
+        return self.learned
+
+    def start_from(self, records: Source) -> None:  # noqa: B027 -- a hook
         """Let the outputs of a new head start from what training data tells, before the first step."""
 
-    def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
         del seed
         return dataset
+
+    def call_head(self, inputs: Features) -> dict[str, Any]:
+        """Run the head, in building the Keras model: tensors of shape `(batch, length)` in, outputs by name."""
+        found = self.head(inputs)
+        return {name: getattr(found, name) for name in self.output_names}
+
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Choose what is kept of the network's outputs for a batch; see `network.Kept`."""
+        return per_row(outputs, features, inside)
 
     @property
     def main_metric(self) -> str:
@@ -83,171 +161,139 @@ class TaskModel(PretrainedTask):
         del records
         return self.main_metric
 
-    def watched_metric(self, records: Source, validation: Source) -> str:
-        """Return the number to watch while training on records and evaluating on others; learns from the first."""
-        self.learn(records)
-        return self.metric_of(validation)
-
     def check_validation(self, records: Source) -> None:
         """Raise what is wrong with records that will be evaluated: now, and not after an epoch."""
-        for _ in self.encode(records):
+        for _ in self.training_rows(records):
             pass
-
-    @property
-    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
-        """The inputs of the exported signature."""
-        return {"text": tf.TensorSpec([None], tf.string, name="text")}
-
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return inputs as `predict` takes them by the names of the exported signature's."""
-        return {"text": list(inputs)}
 
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
         """Make of texts the inputs with which an exported model is compared."""
         return list(texts)
 
-    def call_head(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Run the head, in building the Keras model: int32 tensors of shape `(batch, length)` in, outputs by name."""
-        found = self.head(inputs)
-        return {name: getattr(found, name) for name in self.output_names}
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell, by names of outputs, which entries that are no numbers rounding may change; bool, of their shapes."""
+        del found, settings
+        return {}
 
-    @cached_property
-    def model(self) -> keras.Model:
-        """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
-        names = self.tokenizer.input_names
-        inputs = {name: keras.Input([None], dtype=tf.int32, name=name) for name in names}
+    # Making and keeping one
+
+    from_pretrained = classmethod(pretrained.from_pretrained)
+    from_config = classmethod(pretrained.from_config)
+    add_tokens = pretrained.add_tokens
+    use_tokenizer = pretrained.use_tokenizer
+    save = pretrained.save
+
+    # What it is made of
+
+    @property
+    def config(self) -> Any:
+        """The Hugging Face configuration."""
+        return self.checkpoint.config
+
+    @property
+    def tokenizer(self) -> Any:
+        """The preprocessor of texts, a `Tokenizer`."""
+        return self.preprocessor
+
+    @property
+    def settings(self) -> Any:
+        """What is kept beside the network."""
+        return self.learned.settings
+
+    @settings.setter
+    def settings(self, settings: Any) -> None:
+        self.learned = Learned(settings, self.learned.labels)
+
+    @property
+    def labels(self) -> Any:
+        """The labels in the order of their ids, a `LabelMap`; None: unknown yet, or the task has none."""
+        return None if self.learned.labels is None else self.learned.labels.labels
+
+    @property
+    def known_labels(self) -> Any:
+        """The labels in the order of their ids, a `LabelMap`.
+
+        Raises:
+            LabelError: if they are not known yet.
+        """
+        assert self.learned.labels is not None, "a task with labels"
+        return self.learned.labels.known
+
+    def set_labels(self, names: Sequence[str]) -> None:
+        """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
+
+        Raises:
+            ArgumentError: if they are no list, or the task has no labels.
+            LabelError: if the network is already built with others.
+        """
+        if self.learned.labels is None:
+            raise ArgumentError(f"a {type(self).__name__} has no labels to name.")
+        self.learned = Learned(self.settings, self.learned.labels.named(names, self.checkpoint))
+
+    @property
+    def head(self) -> Any:
+        """The Hugging Face TensorFlow head.
+
+        Raises:
+            LabelError: if its labels are not known yet.
+        """
+        labels = self.learned.labels
+        if labels is not None and not self.checkpoint.is_built:
+            labels.write(self.config)
+        fresh = labels is not None and labels.is_fresh
+        return self.checkpoint.build(num_tokens=self.preprocessor.num_tokens, fresh_head=fresh)
+
+    @property
+    def network(self) -> Network:
+        """What runs the model over rows."""
+        if self._network is None:
+            self._network = Network(self._build_model(), self.preprocessor, self.kept)
+        return self._network
+
+    def _build_model(self) -> keras.Model:
+        specs = self.preprocessor.specs
+        inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in specs.items()}
         outputs = {
             name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
             for name, values in self.call_head(inputs).items()
         }
         return keras.Model(inputs, outputs, name=type(self).__name__.lower())
 
-    @cached_property
+    @property
+    def model(self) -> keras.Model:
+        """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
+        return self.network.model
+
+    @property
     def forward(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """The network as one graph for batches of every size: features in, a dict of outputs out."""
-        names = self.tokenizer.input_names
-        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
-        model = self.model
+        """The model as one graph for batches of every size: features in, a dict of outputs out."""
+        return self.network.forward
 
-        @tf.function(input_signature=[signature])  # some heads (DeBERTa) need AutoGraph
-        def forward(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return model(features, training=False)
-
-        return forward
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())
+        labels = "" if self.learned.labels is None else f"{self.learned.labels}, "
+        return f"{type(self).__name__}({self.config.model_type}, {labels}{settings})"
 
     # Training
 
+    fit = fitting.fit
+    dataset = fitting.dataset
+
     def source(self, records: Any) -> Source:
-        """Return records that can be read again and again, whatever holds them."""
+        """Return records that can be read again and again."""
         return as_source(records, self.layout)
 
-    def rows(self, records: Any) -> RowSource:
-        """Return labelled rows that can be read again and again."""
-        source = self.source(records)
-        return RowSource(lambda: self.encode(source), source.is_stream)
+    def watched_metric(self, records: Source, validation: Source) -> str:
+        """Return the number to watch while training on records and evaluating on others; learns from the first."""
+        self.learned = self.learn(records)
+        return self.metric_of(validation)
 
-    def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
-        """Build the `tf.data.Dataset` that `task.model.fit` reads.
+    # Answering
 
-        Args:
-            records: a file, a list of records, a table or a dataset, as for `fit`.
-            batch_size: rows in a batch.
-            shuffle: draw the rows in another order in every epoch.
-            seed: of that order.
-
-        Returns:
-            Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of
-            targets by the network's outputs.
-        """
-        return self._dataset(self.rows(records), None, batch_size=batch_size, shuffle=shuffle, seed=seed)
-
-    def _dataset(self, rows: RowSource, num_groups: int | None, *, seed: int, **options: Any) -> tf.data.Dataset:
-        dataset = pipeline.build_dataset(
-            rows,
-            self.tokenizer.input_names,
-            self.targets,
-            max_length=self.settings.max_length,
-            pad_id=self.tokenizer.pad_id,
-            num_groups=num_groups,
-            seed=seed,
-            **options,
-        )
-        return self.prepare(dataset, seed)
-
-    def fit(
-        self,
-        records: Any,
-        validation_data: Any = None,
-        *,
-        callbacks: Sequence[Any] = (),
-        verbose: str | int = "auto",
-        **recipe: Any,
-    ) -> keras.callbacks.History:
-        """Train.
-
-        The records are read before: for labels, for what a new head starts from, and to count batches. The seeds of
-        Python, NumPy and TensorFlow are set, so the same seed gives the same result.
-
-        Args:
-            records: a file, a list of records, a table or a dataset.
-            validation_data: the same, evaluated after every epoch: the report's numbers are in the logs, as `val_f1`.
-            callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers.
-            verbose: as in `keras.Model.fit`.
-            recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
-
-        Returns:
-            Keras's history.
-
-        Raises:
-            DataError: if a record can't be used.
-            LabelError: if a label is not one of the model's.
-        """
-        plan = Recipe.of(recipe)
-        check_callbacks(callbacks, has_schedule=plan.optimizer is None)
-        source = self.source(records)
-        validation = None if validation_data is None else self.source(validation_data)
-        keras.utils.set_random_seed(plan.seed)
-        with self._unchanged_by_failure():
-            self.learn(source)
-            rows = self.rows(source)
-            counts = pipeline.count_groups(rows, self.settings.max_length)
-            if validation is not None:
-                self.check_validation(validation)
-        steps = pipeline.num_batches(counts, plan.batch_size)
-        dataset = self._dataset(rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-        optimizer = plan.build_optimizer(steps)
-        self.model.compile(optimizer=optimizer, loss=self.loss(plan), loss_weights=self.loss_weights)
-        create_training_variables(self.model)
-        if validation is not None:
-            callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
-        self.start_from(source)
-        return self.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
-
-    @contextmanager
-    def _unchanged_by_failure(self) -> Iterator[None]:
-        """Forget what was learned of data that can't be used."""
-        before, config = dict(vars(self)), dict(vars(self.config))
-        try:
-            yield
-        except BaseException:
-            for attributes, values in ((vars(self), before), (vars(self.config), config)):
-                attributes.clear()
-                attributes.update(values)
-            raise
-
-    # Serving
-
-    def export(self, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
-        """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
-
-        Args:
-            directory: where to write.
-            samples: inputs of your own, as `predict` takes them, to compare the two with.
-
-        Raises:
-            ExportError: if an answer differs; nothing is left in the directory then.
-            UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
-            ArgumentError: if the directory holds something else than a SavedModel.
-        """
-        export_saved_model(self, directory, samples=samples)
+    ask = answering.ask
+    rows_of = answering.rows_of
+    predict_by = answering.predict_by
+    serve = serving.serve
+    export = serving.export
+    to_serving_inputs = serving.to_serving_inputs
+    compare_answers = serving.compare_answers

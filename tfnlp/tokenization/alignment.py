@@ -1,7 +1,7 @@
 """Words, characters, tokens and windows: which stands for which. NumPy only.
 
 A word's label goes to its first token, or to all of its tokens; a character span becomes the tags of the words it
-covers; a word that several windows hold is answered by the window in which it has most context.
+covers.
 """
 
 from __future__ import annotations
@@ -12,49 +12,51 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfnlp.labels import IGNORE_ID, Span, spans_to_tags
-from tfnlp.tokenization.encoded import Encoded
+from tfnlp.rows import Rows
 
 
-def first_tokens(encoded: Encoded) -> np.ndarray:
+def first_tokens(tokens: Rows) -> np.ndarray:
     """Tell which tokens are the first of their word: not those that a window begins with in mid-word.
 
     Returns:
         Shape `(tokens,)`, bool.
     """
-    is_text = encoded.special_tokens_mask == 0
-    rows = encoded.rows
-    before = np.concatenate([[False], (encoded.word_ids[1:] == encoded.word_ids[:-1]) & (rows[1:] == rows[:-1])])
-    word = word_index(encoded)
+    is_text = tokens.values("special_tokens_mask") == 0
+    rows, words, starts = tokens.row_ids, tokens.values("word_ids"), tokens.values("starts")
+    before = np.concatenate([[False], (words[1:] == words[:-1]) & (rows[1:] == rows[:-1])])
+    word = word_index(tokens)
     begins = np.full(word.max(initial=-1) + 1, np.iinfo(np.int32).max)
-    np.minimum.at(begins, word[is_text], encoded.starts[is_text])
+    np.minimum.at(begins, word[is_text], starts[is_text])
     is_first = np.zeros(len(word), bool)
-    is_first[is_text] = encoded.starts[is_text] == begins[word[is_text]]
+    is_first[is_text] = starts[is_text] == begins[word[is_text]]
     return is_first & ~before
 
 
-def word_index(encoded: Encoded) -> np.ndarray:
+def word_index(tokens: Rows) -> np.ndarray:
     """Number the words of all records through, -1 for special tokens: the same word in two windows has one number.
 
     Returns:
         Shape `(tokens,)`, int64.
     """
-    origins = np.cumsum([0, *num_words(encoded)])[:-1]
-    return np.where(encoded.special_tokens_mask == 0, origins[encoded.records] + encoded.word_ids, -1)
+    origins = np.cumsum([0, *num_words(tokens)])[:-1]
+    return np.where(
+        tokens.values("special_tokens_mask") == 0, origins[tokens.record_ids] + tokens.values("word_ids"), -1
+    )
 
 
-def num_words(encoded: Encoded) -> np.ndarray:
+def num_words(tokens: Rows) -> np.ndarray:
     """Return how many words each record has, as far as tokens tell. Shape `(records,)`, int64."""
-    num_records = int(encoded.row_to_record.max(initial=-1)) + 1
+    num_records = int(tokens.row_to_record.max(initial=-1)) + 1
     counts = np.zeros(num_records, np.int64)
-    np.maximum.at(counts, encoded.records, encoded.word_ids.astype(np.int64) + 1)
+    np.maximum.at(counts, tokens.record_ids, tokens.values("word_ids").astype(np.int64) + 1)
     return counts
 
 
-def token_labels(encoded: Encoded, label_ids: Sequence[Sequence[int]], *, all_tokens: bool = False) -> np.ndarray:
+def token_labels(tokens: Rows, label_ids: Sequence[Sequence[int]], *, all_tokens: bool = False) -> np.ndarray:
     """Give each token its word's label.
 
     Args:
-        encoded: the rows of the records.
+        tokens: the rows of the records.
         label_ids: for each record, the label id of each word.
         all_tokens: label every token of a word, not its first alone.
 
@@ -64,9 +66,9 @@ def token_labels(encoded: Encoded, label_ids: Sequence[Sequence[int]], *, all_to
     """
     flat = np.array([label for labels in label_ids for label in labels], np.int32)
     origins = np.cumsum([0, *(len(labels) for labels in label_ids)])[:-1]
-    carries = encoded.special_tokens_mask == 0 if all_tokens else first_tokens(encoded)
-    labels = np.full(len(encoded.input_ids), IGNORE_ID, np.int32)
-    labels[carries] = flat[origins[encoded.records[carries]] + encoded.word_ids[carries]]
+    carries = tokens.values("special_tokens_mask") == 0 if all_tokens else first_tokens(tokens)
+    labels = np.full(len(tokens.values("input_ids")), IGNORE_ID, np.int32)
+    labels[carries] = flat[origins[tokens.record_ids[carries]] + tokens.values("word_ids")[carries]]
     return labels
 
 
@@ -112,72 +114,30 @@ def tag_words(bounds: np.ndarray, spans: Sequence[Span]) -> WordTags:
     return WordTags(tags, unaligned)
 
 
-def word_bounds(encoded: Encoded, texts: Sequence[str]) -> list[np.ndarray]:
+def word_bounds(tokens: Rows) -> list[np.ndarray]:
     """Return `[start, end)` in characters of each word of each record, from the records' tokens.
-
-    White space that a tokenizer counts as part of a word is left out.
-
-    Args:
-        encoded: the rows of the texts.
-        texts: the records.
 
     Returns:
         For each record, shape `(words, 2)`, int64. A word without tokens is `(0, 0)`.
     """
-    counts = num_words(encoded)
-    word = word_index(encoded)
+    counts = num_words(tokens)
+    word = word_index(tokens)
     is_text = word >= 0
     starts = np.full(counts.sum(), np.iinfo(np.int64).max)
     ends = np.zeros(counts.sum(), np.int64)
-    np.minimum.at(starts, word[is_text], encoded.starts[is_text])
-    np.maximum.at(ends, word[is_text], encoded.ends[is_text])
+    np.minimum.at(starts, word[is_text], tokens.values("starts")[is_text])
+    np.maximum.at(ends, word[is_text], tokens.values("ends")[is_text])
     bounds = np.stack([np.where(ends > 0, starts, 0), ends], 1)
-    by_record = np.split(bounds, np.cumsum(counts)[:-1]) if len(counts) else []
-    for text, words in zip(texts, by_record, strict=True):
-        for i, (start, end) in enumerate(words):
-            covered = text[start:end]
-            words[i] = (start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip()))
-    return by_record
-
-
-def answering_tokens(encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
-    """Choose for each word the token that answers for it: its first, in the window that shows most around it.
-
-    Returns:
-        Indices of tokens and, for each, the word as numbered by `word_index`, ascending; both int64.
-    """
-    token = np.flatnonzero(first_tokens(encoded))
-    word = word_index(encoded)[token]
-    row = encoded.rows[token]
-    context = np.minimum(token - encoded.splits[row], encoded.splits[row + 1] - 1 - token)
-    order = np.lexsort((token, -context, word))
-    chosen = order[np.concatenate([[True], np.diff(word[order]) > 0])] if len(order) else order
-    return token[chosen], word[chosen]
-
-
-def word_shifts(texts: Sequence[Sequence[str]], encoded: Encoded) -> np.ndarray:
-    """Return for each token where its word begins in its text's words joined by one space.
-
-    Args:
-        texts: the words of each record.
-        encoded: their rows.
-
-    Returns:
-        In characters. Shape `(tokens,)`, int32.
-    """
-    shifts = [np.cumsum([0, *(len(word) + 1 for word in words)]) for words in texts]
-    origins = np.cumsum([0, *(len(shift) for shift in shifts)])[:-1]
-    flat = np.concatenate(shifts)
-    return flat[origins[encoded.records] + np.maximum(encoded.word_ids, 0)].astype(np.int32)
+    return np.split(bounds, np.cumsum(counts)[:-1]) if len(counts) else []
 
 
 def answer_tokens(
-    encoded: Encoded, answers: Sequence[tuple[int, int] | None], nulls: np.ndarray
+    tokens: Rows, answers: Sequence[tuple[int, int] | None], nulls: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the first and last token of each row's answer; those of no answer where the row lacks a part of it.
 
     Args:
-        encoded: the rows.
+        tokens: the rows.
         answers: `[start, end)` of each record's answer in its context, or None.
         nulls: the place in each row of the token that stands for no answer. Shape `(rows,)`.
 
@@ -185,25 +145,26 @@ def answer_tokens(
         Places in the row, of shape `(rows,)`, int32, and which records have an answer without a token, of shape
         `(records,)`, bool.
     """
+    starts, ends = tokens.values("starts"), tokens.values("ends")
     bounds = np.array([answer or (0, 0) for answer in answers], np.int64)
-    start, end = bounds[encoded.records].T
-    is_context = (encoded.sequence_ids == 1) & (encoded.ends > encoded.starts)
-    is_answer = is_context & (encoded.ends > start) & (encoded.starts < end)
-    rows, place = encoded.rows, np.arange(len(encoded.input_ids)) - encoded.splits[encoded.rows]
-    num_rows, nowhere = encoded.num_rows, np.iinfo(np.int32).max
+    start, end = bounds[tokens.record_ids].T
+    is_context = (tokens.values("sequence_ids") == 1) & (ends > starts)
+    is_answer = is_context & (ends > start) & (starts < end)
+    rows, place = tokens.row_ids, np.arange(len(tokens.values("input_ids"))) - tokens.splits[tokens.row_ids]
+    num_rows, nowhere = tokens.num_rows, np.iinfo(np.int32).max
     first, last = np.full(num_rows, nowhere), np.full(num_rows, -1)
     np.minimum.at(first, rows[is_answer], place[is_answer])
     np.maximum.at(last, rows[is_answer], place[is_answer])
     # A window holds the whole answer if it shows what all windows together show of it.
     counts = np.bincount(rows[is_answer], minlength=num_rows)
     low, high = np.full(len(answers), nowhere), np.full(len(answers), -1)
-    np.minimum.at(low, encoded.records[is_answer], encoded.starts[is_answer])
-    np.maximum.at(high, encoded.records[is_answer], encoded.ends[is_answer])
-    token = encoded.splits[:-1]
-    records = encoded.row_to_record
+    np.minimum.at(low, tokens.record_ids[is_answer], starts[is_answer])
+    np.maximum.at(high, tokens.record_ids[is_answer], ends[is_answer])
+    token = tokens.splits[:-1]
+    records = tokens.row_to_record
     shown = counts > 0
     at_first, at_last = (np.where(shown, token + np.where(shown, edge, 0), 0) for edge in (first, last))
-    is_whole = shown & (encoded.starts[at_first] == low[records]) & (encoded.ends[at_last] == high[records])
+    is_whole = shown & (starts[at_first] == low[records]) & (ends[at_last] == high[records])
     is_lost = (bounds[:, 1] > bounds[:, 0]) & (high < 0)
     return (
         np.where(is_whole, first, nulls).astype(np.int32),

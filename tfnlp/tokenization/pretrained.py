@@ -59,11 +59,20 @@ def _load(name_or_path: str | Path, **options: Any) -> Any:
         with warnings.catch_warnings():  # of what Marian's tokenizer would normalize with, if it were asked to
             warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
             return AutoTokenizer.from_pretrained(str(name_or_path), **options)
-    except (OSError, ValueError, KeyError) as error:
+    except ImportError as error:  # MeCab, for example
+        raise CheckpointError(f"{name_or_path}: its tokenizer needs another package: {error}") from error
+    except Exception as error:  # the Rust library raises bare ones
         raise CheckpointError(
             f"{name_or_path}: no tokenizer could be loaded from there: {error}\nA checkpoint's directory holds "
             "`tokenizer.json`, or the vocabulary files of its model, beside `config.json`; a Hub name needs the "
-            "network, or an earlier download."
+            "network, or an earlier download. A file of a newer version needs a newer library: `pip install -U "
+            "tokenizers`."
+        ) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust, which is no `Exception`
+            raise
+        raise CheckpointError(
+            f"{name_or_path}: the tokenizer's file is damaged: {error}. Download it again."
         ) from error
 
 

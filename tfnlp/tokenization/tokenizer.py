@@ -13,8 +13,10 @@ import numpy as np
 import tokenizers
 
 from tfnlp._backend import tf
-from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
-from tfnlp.tokenization.encoded import Encoded
+from tfnlp.errors import ArgumentError, ExportError, UnsupportedTokenizerError
+from tfnlp.preprocessor import Preprocessor
+from tfnlp.rows import Column, Rows
+from tfnlp.tokenization.checking import check_tokenizer
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
 from tfnlp.tokenization.graph.template import check_window
 from tfnlp.tokenization.pretrained import load_tokenizer
@@ -22,8 +24,11 @@ from tfnlp.tokenization.pretrained import load_tokenizer
 _UNLIMITED = 1_000_000  # transformers writes 1e30 for "no maximum"
 
 
-class Tokenizer:
-    """Encodes texts for one checkpoint.
+_COLUMNS = ("input_ids", "token_type_ids", "word_ids", "special_tokens_mask", "sequence_ids")
+
+
+class Tokenizer(Preprocessor):
+    """Makes rows of texts for one checkpoint.
 
     Attributes:
         hf: the Hugging Face fast tokenizer.
@@ -31,6 +36,7 @@ class Tokenizer:
 
     def __init__(self, hf: Any) -> None:
         self.hf = hf
+        self.padding_side = hf.padding_side
         self._unsupported: UnsupportedTokenizerError | None = None
 
     @classmethod
@@ -58,6 +64,11 @@ class Tokenizer:
             assert self._unsupported is not None
             raise self._unsupported
         return self._compiled
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it can be run as TensorFlow ops."""
+        return self._compiled is not None
 
     @cached_property
     def _compiled(self) -> GraphTokenizer | None:
@@ -106,56 +117,109 @@ class Tokenizer:
         """Raise `ArgumentError` if `max_length` leaves no room for new text beside `stride` and special tokens."""
         check_window(max_length, stride, self.hf.num_special_tokens_to_add())
 
-    def encode(
+    # A preprocessor
+
+    @property
+    def specs(self) -> dict[str, tf.TensorSpec]:
+        """Each input is as long as the row. Shape `(length,)`, int32."""
+        return {name: tf.TensorSpec([None], tf.int32) for name in self.input_names}
+
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens there are."""
+        return len(self.hf)
+
+    @property
+    def fills(self) -> dict[str, int | float]:
+        """The padding token; everything else is filled up with 0."""
+        return {"input_ids": self.pad_id}
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns of rows that features are made of: the mask tells tokens from padding, and is made here."""
+        return ["input_ids", *(name for name in self.input_names if name not in ("input_ids", "attention_mask"))]
+
+    def features(self, rows: Rows, size: tf.Tensor | int | None = None) -> dict[str, tf.Tensor]:
+        """Make a network's inputs of rows, filled up on the tokenizer's own side.
+
+        Args:
+            rows: of tensors.
+            size: to which rows are filled up; None: that of the longest.
+
+        Returns:
+            Shape `(rows, size)`, int32, each.
+        """
+        ids = rows.columns["input_ids"]
+        mask = Column(tf.ones_like(ids.values), ids.splits)
+        return super().features(rows._replace(columns={**rows.columns, "attention_mask": mask}), size)
+
+    def check(self, samples: Sequence[str]) -> None:
+        """Compare the tokenizer in the graph with the checkpoint's own.
+
+        Raises:
+            UnsupportedTokenizerError: if the tokenizer can't be compiled.
+            ExportError: if the two differ on a text.
+        """
+        result = check_tokenizer(self.hf, samples, decodes=False)
+        if result.unsupported is not None:
+            raise UnsupportedTokenizerError(result.unsupported)
+        if result.differences:
+            raise ExportError(f"The tokenizer in the graph differs from the checkpoint's own:\n{result}")
+
+    def rows(
         self,
-        texts: Sequence[Any],
-        text_pairs: Sequence[str] | None = None,
+        texts: Any,
+        text_pairs: Any = None,
         *,
         max_length: int | None = None,
         stride: int = 0,
         truncation: str | None = None,
-    ) -> Encoded:
-        """Encode texts, or lists of words, or pairs of texts, with special tokens.
+    ) -> Rows:
+        """Tokenize texts, or lists of words, or pairs of texts, with special tokens.
+
+        In a graph, or where the tokenizer is compiled, it is run as TensorFlow ops; else by Rust.
 
         Args:
-            texts: strings, or lists of words.
+            texts: strings, or lists of words; or tensors of strings, shape `(batch,)`, ragged if they are words.
             text_pairs: the second text of each.
             max_length: the most tokens in a row; a longer text becomes several.
             stride: how many tokens two neighbouring rows of a text share.
             truncation: of a pair, which text is cut into several rows (`only_second`, as is usual, or `only_first`), or
                 `longest_first`, by which a pair has one row.
 
+        Returns:
+            Rows of tensors, with these columns, all int32:
+
+            - `input_ids`, and `token_type_ids` by the checkpoint's template
+            - `word_ids`: the index of each token's word in its text, -1 for special tokens
+            - `starts`, `ends`: `[start, end)` in characters of the text; of the word, where texts come as words
+            - `special_tokens_mask`: 1 for tokens of the template
+            - `sequence_ids`: 0 for tokens of the text, 1 for those of its pair, -1 for tokens of the template
+
         Raises:
             ArgumentError: if `max_length` leaves no room for text beside `stride` and special tokens, or for a window
                 beside the other text of a pair.
+            UnsupportedTokenizerError: in a graph, if the tokenizer can't be compiled.
         """
-        if self._compiled is None:
-            return self._encode_in_rust(texts, text_pairs, max_length, stride, truncation)
-        pairs = None if text_pairs is None else list(text_pairs)
+        if self._compiled is None and tf.executing_eagerly():
+            pairs = None if text_pairs is None else _as_lists(text_pairs)
+            by_rust = self._rows_by_rust(_as_lists(texts), pairs, max_length, stride, truncation)
+            return tf.nest.map_structure(lambda array: None if array is None else tf.constant(array), by_rust)
         try:
-            found = self._compiled(list(texts), pairs, max_length=max_length, stride=stride, truncation=truncation)
+            found = self.graph(texts, text_pairs, max_length=max_length, stride=stride, truncation=truncation)
         except tf.errors.InvalidArgumentError as error:
-            if pairs is None or "leaves no room" not in str(error):
+            if text_pairs is None or "leaves no room" not in str(error):
                 raise
-            fixed = pairs if truncation == "only_first" else texts
+            fixed = _as_lists(text_pairs if truncation == "only_first" else texts)
             longest = max(fixed, key=lambda text: len(self.hf(text, add_special_tokens=False)["input_ids"]))
             raise ArgumentError(
                 f"one text of a pair leaves no room for a window of the other: {longest!r:.80}, with "
                 f"`max_length={max_length}` and `stride={stride}`. Raise the one, lower the other, or shorten the text."
             ) from error
-        ids = found["input_ids"]
-        offsets = found["offsets"].values.numpy()
-        return Encoded(
-            splits=ids.row_splits.numpy(),
-            row_to_record=found["row_to_record"].numpy(),
-            input_ids=ids.values.numpy(),
-            token_type_ids=found["token_type_ids"].values.numpy(),
-            word_ids=found["word_ids"].values.numpy(),
-            starts=offsets[:, 0],
-            ends=offsets[:, 1],
-            special_tokens_mask=found["special_tokens_mask"].values.numpy(),
-            sequence_ids=found["sequence_ids"].values.numpy(),
-        )
+        splits = found["input_ids"].row_splits
+        starts, ends = tf.unstack(found["offsets"].values, axis=1)
+        flat = {name: found[name].values for name in _COLUMNS} | {"starts": starts, "ends": ends}
+        return Rows({name: Column(values, splits) for name, values in flat.items()}, found["row_to_record"])
 
     @cached_property
     def _for_words(self) -> Any:
@@ -176,23 +240,24 @@ class Tokenizer:
         spaced._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spec))
         return spaced
 
-    def _encode_in_rust(
+    def _rows_by_rust(
         self,
-        texts: Sequence[Any],
-        text_pairs: Sequence[str] | None,
+        texts: list[Any],
+        text_pairs: list[str] | None,
         max_length: int | None,
         stride: int,
         truncation: str | None,
-    ) -> Encoded:
+    ) -> Rows:
+        """Do what `rows` does by the Rust tokenizer. Returns rows of NumPy arrays."""
         if max_length is not None:
             self.check_window(max_length, stride)
-        words = bool(len(texts)) and not isinstance(texts[0], str)
+        are_words = bool(texts) and not isinstance(texts[0], str)
         is_cut = max_length is not None
         cut = "only_first" if text_pairs is None else truncation or "only_second"
-        found = (self._for_words if words else self.hf)(
-            list(texts),
-            None if text_pairs is None else list(text_pairs),
-            is_split_into_words=words,
+        found = (self._for_words if are_words else self.hf)(
+            texts,
+            text_pairs,
+            is_split_into_words=are_words,
             truncation=cut if is_cut else False,
             max_length=max_length,
             stride=stride,
@@ -200,65 +265,19 @@ class Tokenizer:
             verbose=False,
         )
         rows = found.encodings
+        splits = np.cumsum([0, *(len(row.ids) for row in rows)])
         offsets = _joined([row.offsets for row in rows]).reshape(-1, 2)
-        return Encoded(
-            splits=np.cumsum([0, *(len(row.ids) for row in rows)]),
-            row_to_record=np.asarray(found.get("overflow_to_sample_mapping", range(len(rows))), np.int32),
-            input_ids=_joined([row.ids for row in rows]),
-            token_type_ids=_joined([row.type_ids for row in rows]),
-            word_ids=_joined([[-1 if word is None else word for word in row.word_ids] for row in rows]),
-            starts=offsets[:, 0],
-            ends=offsets[:, 1],
-            special_tokens_mask=_joined([row.special_tokens_mask for row in rows]),
-            sequence_ids=_joined([[-1 if text is None else text for text in row.sequence_ids] for row in rows]),
-        )
-
-    def is_subword(self, texts: Sequence[str], encoded: Encoded, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Tell which tokens continue a word, as transformers' pipeline tells it.
-
-        Args:
-            texts: the whole text of each record.
-            encoded: their rows.
-            starts: the first character of each token in its record's text. Shape `(tokens,)`.
-            ends: the character after the last. Shape `(tokens,)`.
-
-        Returns:
-            Shape `(tokens,)`, bool.
-        """
-        if self.token_lengths is not None:
-            is_marked = self.token_lengths[encoded.input_ids] != ends - starts
-            return is_marked & (encoded.input_ids != self.unknown_id)
-        sizes = np.array([len(text) for text in texts], np.int64)
-        is_space = np.array([char == " " for text in texts for char in text] + [True])
-        position = (np.cumsum(sizes) - sizes)[encoded.records] + starts
-        is_apart = (starts == 0) | is_space[position - 1] | is_space[np.minimum(position, len(is_space) - 1)]
-        return ~is_apart & (encoded.input_ids != self.unknown_id)
-
-    def is_subword_in_graph(
-        self, text: tf.Tensor, record: tf.Tensor, ids: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor
-    ) -> tf.Tensor:
-        """Tell which tokens continue a word, as `is_subword` does, with TensorFlow ops.
-
-        Args:
-            text: the whole text of each record. Shape `(records,)`, string.
-            record: of each token. Shape `(tokens,)`, int32.
-            ids: of each token. Shape `(tokens,)`, int32.
-            starts: the first character of each token in its record's text. Shape `(tokens,)`, int32.
-            ends: the character after the last. Shape `(tokens,)`, int32.
-
-        Returns:
-            Shape `(tokens,)`, bool.
-        """
-        if self.token_lengths is not None:
-            is_marked = tf.not_equal(tf.gather(self.token_lengths, ids), ends - starts)
-            return is_marked & tf.not_equal(ids, self.unknown_id)
-        characters = tf.strings.unicode_decode(text, "UTF-8")
-        is_space = tf.concat([tf.equal(characters.values, ord(" ")), [True]], 0)
-        position = tf.gather(tf.cast(characters.row_splits, tf.int32), record) + starts
-        is_apart = (
-            tf.equal(starts, 0) | tf.gather(is_space, tf.maximum(position - 1, 0)) | tf.gather(is_space, position)
-        )
-        return ~is_apart & tf.not_equal(ids, self.unknown_id)
+        flat = {
+            "input_ids": _joined([row.ids for row in rows]),
+            "token_type_ids": _joined([row.type_ids for row in rows]),
+            "word_ids": _joined([[-1 if word is None else word for word in row.word_ids] for row in rows]),
+            "special_tokens_mask": _joined([row.special_tokens_mask for row in rows]),
+            "sequence_ids": _joined([[-1 if text is None else text for text in row.sequence_ids] for row in rows]),
+            "starts": offsets[:, 0],
+            "ends": offsets[:, 1],
+        }
+        record = np.asarray(found.get("overflow_to_sample_mapping", range(len(rows))), np.int32)
+        return Rows({name: Column(values, splits) for name, values in flat.items()}, record)
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer's files."""
@@ -267,3 +286,15 @@ class Tokenizer:
 
 def _joined(rows: Sequence[Sequence[Any]]) -> np.ndarray:
     return np.array([value for row in rows for value in row], np.int32)
+
+
+def _as_lists(batch: Any) -> list[Any]:
+    """Return a batch of texts, tensors among them, as a list of strings or of lists of strings."""
+    if not tf.is_tensor(batch):
+        return list(batch)
+    found = batch.to_list() if isinstance(batch, tf.RaggedTensor) else batch.numpy().tolist()
+    return [_decoded(text) for text in found]
+
+
+def _decoded(text: Any) -> Any:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else [_decoded(word) for word in text]

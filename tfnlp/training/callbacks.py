@@ -46,7 +46,7 @@ def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
 
     Raises:
         ArgumentError: if they are no list; naming one of Keras 3, which can't run in a tf_keras model; or one that sets
-            the learning rate, where a schedule does.
+            the learning rate, where a schedule does; or one that saves the whole model.
     """
     if not isinstance(callbacks, (list, tuple)):
         raise ArgumentError(f"`callbacks` must be a list; it is {type(callbacks).__name__}.")
@@ -55,6 +55,12 @@ def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
             raise ArgumentError(
                 f"{type(callback).__module__}.{type(callback).__name__} is no tf_keras callback. transformers' heads "
                 "are tf_keras models: import the callback from `tf_keras.callbacks`, not from `keras` or `tf.keras`."
+            )
+        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+            raise ArgumentError(
+                "ModelCheckpoint can't save transformers' heads whole: the file could not be loaded. Pass "
+                "`save_weights_only=True`, load the best by `task.model.load_weights(file)`, and save the task by "
+                "`task.save(directory)`."
             )
         if has_schedule and isinstance(callback, _OF_LEARNING_RATES):
             raise ArgumentError(

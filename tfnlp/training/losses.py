@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfnlp._backend import keras, tf
+from tfnlp.errors import ArgumentError
 from tfnlp.labels import IGNORE_ID, LabelMap
 
 
@@ -155,12 +156,15 @@ class RankingLoss(keras.losses.Loss):
         return {**super().get_config(), "scale": self.scale}
 
 
-def cross_entropy(labels: LabelMap, weights: Mapping[str, float] | None, smoothing: float) -> TokenCrossEntropy:
+def cross_entropy(labels: LabelMap, weights: Mapping[str, float] | str | None, smoothing: float) -> TokenCrossEntropy:
     """Return the cross entropy of labels whose weights are given by name; of those not named they are 1.
 
     Raises:
         LabelError: if a name is not a label.
+        ArgumentError: if the weights are balanced, but not worked out from data.
     """
+    if isinstance(weights, str):
+        raise ArgumentError(f"`label_weights={weights!r}` is worked out from training data, by `fit`.")
     if weights is None:
         return TokenCrossEntropy(label_smoothing=smoothing)
     given = {labels.id_of(name): weight for name, weight in weights.items()}

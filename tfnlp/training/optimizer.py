@@ -105,3 +105,16 @@ def _dense(grad: Any) -> Any:
     if isinstance(grad, tf.IndexedSlices):
         return tf.math.unsorted_segment_sum(grad.values, grad.indices, grad.dense_shape[0])
     return grad
+
+
+def create_training_variables(model: keras.Model) -> None:
+    """Create a compiled model's optimizer slots and loss trackers now.
+
+    Left to the first step, they make `tf.function` trace that step twice, which takes as long again.
+    """
+    optimizer = model.optimizer
+    if isinstance(optimizer, keras.optimizers.legacy.Optimizer):
+        optimizer._create_all_weights(model.trainable_variables)
+    else:
+        optimizer.build(model.trainable_variables)
+    model.compiled_loss.build(model.output)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from tfnlp._backend import keras
 from tfnlp.errors import ArgumentError, did_you_mean
-from tfnlp.training.optimizer import AdamW, LinearSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,8 @@ class Recipe:
         warmup: the share of all steps in which the learning rate rises, in [0, 1); it falls to 0 in the others.
         weight_decay: of all weights but biases and layer norms.
         max_gradient_norm: gradients together are clipped to this norm; 0: they are not.
-        label_weights: the weight of labels in the loss, by name; 1 for those not named.
+        label_weights: the weight of labels in the loss, by name; 1 for those not named. `balanced`: by how rare each
+            is in the training data, as in scikit-learn.
         label_smoothing: the share of the target that is spread over all labels, in [0, 1).
         optimizer: a tf_keras optimizer to use instead; learning rate, decay and clipping are then its own.
         seed: of the order of rows and of dropout.
@@ -36,7 +35,7 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
-    label_weights: Mapping[str, float] | None = None
+    label_weights: Mapping[str, float] | Literal["balanced"] | None = None
     label_smoothing: float = 0.0
     optimizer: Any = None
     seed: int = 0
@@ -49,6 +48,8 @@ class Recipe:
             raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
         if not isinstance(self.learning_rate, (int, float, np.number)) or not 0 <= self.learning_rate < np.inf:
             raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
+        if isinstance(self.label_weights, str) and self.label_weights != "balanced":
+            raise ArgumentError(f"`label_weights` must be a dict or 'balanced'; it is {self.label_weights!r}.")
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
@@ -74,12 +75,15 @@ class Recipe:
             if getattr(self, name):
                 raise ArgumentError(f"`{name}` is for tasks with labels, which this one has not.")
 
-    def build_optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    def build_optimizer(self, steps_per_epoch: int) -> Any:
         """Return the optimizer.
 
         Raises:
             ArgumentError: if `optimizer` is not one of tf_keras's.
         """
+        from tfnlp._backend import keras
+        from tfnlp.training.optimizer import AdamW, LinearSchedule
+
         if self.optimizer is None:
             steps = self.epochs * steps_per_epoch
             clipping: dict[str, Any] = {"global_clipnorm": self.max_gradient_norm} if self.max_gradient_norm else {}
@@ -93,16 +97,3 @@ class Recipe:
             f"{type(self.optimizer).__module__}.{type(self.optimizer).__name__} is no tf_keras optimizer. "
             "transformers' heads are tf_keras models: take it from `tf_keras.optimizers`, not from `keras`."
         )
-
-
-def create_training_variables(model: keras.Model) -> None:
-    """Create a compiled model's optimizer slots and loss trackers now.
-
-    Left to the first step, they make `tf.function` trace that step twice, which takes as long again.
-    """
-    optimizer = model.optimizer
-    if isinstance(optimizer, keras.optimizers.legacy.Optimizer):
-        optimizer._create_all_weights(model.trainable_variables)
-    else:
-        optimizer.build(model.trainable_variables)
-    model.compiled_loss.build(model.output)

@@ -12,7 +12,7 @@ from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ask
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHOICES = ["Ada", "the cat", "Paris !"]
 
 
@@ -42,7 +42,7 @@ def test_the_loss_equals_pytorch_s(task):
 @pytest.mark.slow
 def test_long_prompts_are_windows(task, tmp_path):
     long = (LONG_TEXT, ["Ada", "the cat"])
-    (chunk,) = task.encode(task.source([{"prompt": LONG_TEXT, "choices": long[1], "label": 1}]))
+    (chunk,) = task.training_rows(task.source([{"prompt": LONG_TEXT, "choices": long[1], "label": 1}]))
     assert len(chunk.splits) - 1 > 10
     assert chunk.groups.tolist() == [0, len(chunk.splits) - 1]
     assert chunk.targets["logits"][0].tolist() == [0, 0]

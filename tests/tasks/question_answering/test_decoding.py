@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnlp._backend import tf
-from tfnlp.tasks.question_answering.decoding import ContextTokens, Rules, best_spans, trimmed
+from tfnlp.tasks.question_answering.decoding import ContextTokens, Rules, best_spans
 
 
 def decoded(logits, sizes, words, nulls, rules):
@@ -64,14 +64,3 @@ def test_a_threshold_moves_no_answer_down():
     words = np.arange(2, dtype=np.int32)
     first = [decoded(logits, [2], words, nulls, Rules(1, 3, 16, False, t))[0][0][0][1:] for t in (0.0, 2.5)]
     assert first == [(0, 0), (0, 2)]
-
-
-def test_white_space_at_the_ends_is_left_out():
-    texts = ["  ab  c\u3000", "   "]
-    starts, ends = [0, 4, 7, 0], [4, 7, 8, 3]
-    zeros = np.zeros(4, np.float32)
-    columns = (zeros, zeros, starts, ends, [0, 1, 2, 0], [0, 0, 0, 1])
-    found = trimmed(tf.constant(texts), ContextTokens(*(tf.constant(column) for column in columns)))
-    pairs = list(zip(found.starts.numpy().tolist(), found.ends.numpy().tolist(), strict=True))
-    assert pairs[:2] == [(2, 4), (6, 7)]
-    assert all(start == end for start, end in pairs[2:])

@@ -21,7 +21,7 @@ from tfnlp.export import ask
 from tfnlp.tasks.question_answering.records import LAYOUT, checked_questions, located
 from tfnlp.tasks.windows import shown_best
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASKED = [{"question": "who lives", "context": text} for text in TEXTS]
 LONG = {"question": "who ?", "context": LONG_TEXT}
 IMPOSSIBLE = [*QUESTIONS, {"question": "why", "context": TEXTS[2], "answers": []}]
@@ -101,14 +101,14 @@ def test_answers_equal_transformers_pipeline_in_one_window(name, align, tmp_path
 def test_windows(random):
     _, task = random
     records = [{**LONG, "answers": [{"text": "house", "answer_start": LONG_TEXT.rindex("house")}]}]
-    (chunk,) = task.encode(task.source(records))
-    starts, ends = chunk.targets["start_logits"], chunk.targets["end_logits"]
+    (chunk,) = task.training_rows(task.source(records))
+    starts, ends = chunk.targets["start_logits"].values, chunk.targets["end_logits"].values
     assert len(starts) > 5
     assert 0 < np.count_nonzero(starts) < len(starts)  # the others point to their first token
     house = task.tokenizer.hf.convert_tokens_to_ids("house")
     for row in np.flatnonzero(starts):
         assert starts[row] == ends[row]
-        assert chunk.columns["input_ids"][chunk.splits[row] + starts[row]] == house
+        assert chunk.values("input_ids")[chunk.splits[row] + starts[row]] == house
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.integers(2, 20), st.integers(0, 19))
@@ -186,13 +186,12 @@ def test_chinese_offsets(tmp_path):
     num_found = 0
     for start in range(0, len(records), 256):
         chunk = records[start : start + 256]
-        (rows,) = task.encode(task.source(raw[start : start + 256]))
-        encoded = task.question_rows.encode(chunk)
-        first, last = rows.targets["start_logits"], rows.targets["end_logits"]
+        (rows,) = task.training_rows(task.source(raw[start : start + 256]))
+        first, last = rows.targets["start_logits"].values, rows.targets["end_logits"].values
         for row in np.flatnonzero(first):
-            record = chunk[encoded.row_to_record[row]]
-            token = encoded.splits[row]
-            span = encoded.starts[token + first[row]], encoded.ends[token + last[row]]
+            record = chunk[rows.row_to_record[row]]
+            token = rows.splits[row]
+            span = rows.values("starts")[token + first[row]], rows.values("ends")[token + last[row]]
             assert record["context"][slice(*span)].strip() == record["context"][slice(*located(record))].strip()
             num_found += 1
     assert num_found >= len(records)

@@ -17,7 +17,7 @@ from tfnlp.cli.commands import app
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError, UnsupportedTokenizerError, VersionError
 from tfnlp.tasks.table_question_answering.task import _aggregated
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 pandas = pytest.importorskip("pandas")
 pytest.importorskip("tensorflow_probability")
 WORDS = [

@@ -10,11 +10,10 @@ from typer.testing import CliRunner
 import tfnlp
 from tests.tiny import FOLLOWING, LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
 from tfnlp import NextSentencePrediction
-from tfnlp._backend import tf
 from tfnlp.cli import app
 from tfnlp.errors import DataError, LabelError, UnsupportedModelError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +47,8 @@ def test_lists_generators_and_long_texts(directory, tmp_path):
 def test_what_is_served(directory):
     task = NextSentencePrediction.from_pretrained(directory, max_length=24, stride=6)
     pairs = [("Ada", text) for text in [*TEXTS, LONG_TEXT]]
-    given = {name: tf.constant(texts) for name, texts in task.to_serving_inputs(pairs).items()}
-    served = {name: values.numpy() for name, values in task.serving_outputs(**given).items()}
+    given = task.to_serving_inputs(pairs)
+    served = {name: values.numpy() for name, values in task.serve(**given).items()}
     assert served["labels"].shape == served["scores"].shape == (len(pairs), 2)
     assert (served["labels"][:, 0] == served["label"]).all()
     assert (served["scores"][:, 0] >= served["scores"][:, 1]).all()

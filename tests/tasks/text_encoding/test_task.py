@@ -14,8 +14,9 @@ from tfnlp import TextEncoder
 from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.export import ask
+from tfnlp.rows import as_numpy
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TOGETHER = [
     {"anchor": first, "positive": second}
     for first, second in (("ada", "paris"), ("bob stone", "new york"), ("the cat", "house"), ("lives", "went to"))
@@ -62,7 +63,7 @@ def test_vectors_equal_pytorch(directory):
     np.testing.assert_allclose(features, vectors[0, : len(features)].numpy(), atol=1e-4)
     together = encoder.features(TEXTS)
     assert together.shape == vectors.shape
-    lengths = encoder.tokenizer.encode(TEXTS).lengths
+    lengths = as_numpy(encoder.tokenizer.rows(TEXTS)).lengths
     for length, ours, theirs in zip(lengths, together, vectors.numpy(), strict=True):
         np.testing.assert_allclose(ours[:length], theirs[:length], atol=1e-4)
         assert not ours[length:].any()
@@ -88,10 +89,10 @@ def test_similarity(encoder):
 @pytest.mark.parametrize("windows", [pytest.param("mean", marks=pytest.mark.slow), "first"])
 def test_long_texts(directory, encoder, windows, tmp_path):
     task = TextEncoder.from_pretrained(directory, max_length=24, stride=6, windows=windows, normalize=True)
-    rows = encoder.tokenizer.encode([LONG_TEXT], max_length=24, stride=6)
+    rows = as_numpy(encoder.tokenizer.rows([LONG_TEXT], max_length=24, stride=6))
     assert rows.num_rows > 5
     if windows == "first":
-        ids = rows.input_ids[: rows.splits[1]][None]
+        ids = rows.values("input_ids")[: rows.splits[1]][None]
         row = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         expected = task.forward(row)["embedding"].numpy()[0]
         np.testing.assert_allclose(task.predict(LONG_TEXT), expected / np.linalg.norm(expected), atol=1e-5)
@@ -129,12 +130,12 @@ def test_losses_equal_pytorch_s(directory):
     ):
         task = TextEncoder.from_pretrained(directory)
         pairs = list(task.source(records))
-        task.learn(task.source(records))
+        task.learned = task.learn(task.source(records))
         loss = task.loss(tfnlp.Recipe())["embedding"]
-        (chunk,) = task.encode(task.source(records))
+        (chunk,) = task.training_rows(task.source(records))
         first, second = (task.predict([pair[name] for pair in pairs]) for name in ("text", "text_pair"))
         rows = np.stack([first, second], 1).reshape(2 * len(pairs), -1)
-        gold = np.concatenate([np.repeat(np.arange(len(pairs)), 2)[:, None], chunk.targets["embedding"]], 1)
+        gold = np.concatenate([np.repeat(np.arange(len(pairs)), 2)[:, None], chunk.targets["embedding"].values], 1)
         scores = torch.tensor([pair.get("label", 1.0) for pair in pairs])
         expected = theirs(torch.tensor(first), torch.tensor(second), scores)
         assert float(loss(gold, rows)) == pytest.approx(float(expected), abs=1e-5)
@@ -188,7 +189,7 @@ def test_minilm_on_sts_b(minilm):
 def test_wrong_input(directory, encoder):
     with pytest.raises(DataError) as caught:
         encoder.dataset([{"text": "a", "text_pair": "b", "score": 4}])
-        list(TextEncoder.from_pretrained(directory).rows([{"text": "a", "text_pair": "b", "score": 4}]))
+        TextEncoder.from_pretrained(directory).fit([{"text": "a", "text_pair": "b", "score": 4}])
     assert str(caught.value) == (
         "the records: record 1: the score 4 is more than 1. Pass `highest_score=` to `from_pretrained`: the score of "
         "pairs that mean the same."

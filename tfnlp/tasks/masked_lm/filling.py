@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,3 +67,9 @@ class Filler:
         joins = piece.startswith(prefix) if prefix else not (is_special or piece.startswith(_WORD_BEGINS))
         filled = token.strip().removeprefix(prefix or "") if joins else space + token.strip()
         return Fill(token_id, token.strip(), score, text[: span[0]] + filled + text[span[1] :])
+
+
+@lru_cache(maxsize=4)
+def filler_of(hf: Any, num_tokens: int) -> Filler:
+    """Return the filler of a tokenizer with so many tokens, which are written as text once."""
+    return Filler(hf, num_tokens)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID
+from tfnlp.rows import Column
 
 _MASKED, _RANDOM = 0.8, 0.1  # of the chosen tokens; the others stay
 
@@ -52,18 +54,17 @@ class Masking:
         return tf.where(is_chosen, hidden, ids), labels
 
 
-def repeatable_uniform(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def repeatable_uniform(ids: Column) -> Column:
     """Return numbers for `Masking` that look random but depend on the tokens of each row alone.
 
     Args:
-        ids: Shape `(batch, length)`, int32.
-        lengths: of each row without padding. Shape `(batch,)`.
+        ids: of rows. NumPy arrays.
 
     Returns:
-        In [0, 1); 1 at padding. Shape `(batch, length, 3)`, float32.
+        In [0, 1). Of shape `(tokens, 3)`, float32, in the same rows.
     """
-    uniform = np.ones((*ids.shape, 3), np.float32)
-    for row, length, numbers in zip(ids, lengths, uniform, strict=True):
-        generator = np.random.default_rng(zlib.crc32(row[:length].tobytes()))
-        numbers[:length] = generator.random((length, 3), np.float32)
-    return uniform
+    uniform = np.zeros((len(ids.values), 3), np.float32)
+    for start, end in pairwise(ids.splits.tolist()):
+        generator = np.random.default_rng(zlib.crc32(ids.values[start:end].tobytes()))
+        uniform[start:end] = generator.random((end - start, 3), np.float32)
+    return Column(uniform, ids.splits)

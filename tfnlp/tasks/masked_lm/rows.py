@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfnlp.data.pipeline import CHUNK, RowChunk, chunked
+from tfnlp.data.batches import CHUNK, chunked
 from tfnlp.data.sources import Source
 from tfnlp.labels import IGNORE_ID
+from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.tasks.masked_lm.joining import TokenRows
 from tfnlp.tasks.masked_lm.records import checked_texts
 from tfnlp.tokenization.alignment import word_index
-from tfnlp.tokenization.encoded import Encoded
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 
@@ -34,16 +34,16 @@ class PlainRows:
     whole_words: bool
     line_by_line: bool
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
-        """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
+    def read(self, records: Source) -> Iterator[Rows]:
+        """Yield rows of NumPy arrays, and for each token the unit with which it is hidden: its word, or itself."""
         left = TokenRows.empty()
         for chunk in chunked(checked_texts(records), CHUNK):
-            encoded = self._encoded(chunk)
-            rows = TokenRows(encoded.input_ids, self._units(encoded), encoded.splits)
+            rows = as_numpy(self._rows(chunk))
+            units = self._units(rows)
             if self.line_by_line:
-                yield RowChunk(encoded.features(self.tokenizer.input_names), rows.splits, {"logits": rows.units})
+                yield rows._replace(targets={"logits": Column(units, rows.splits)})
                 continue
-            joined = left.joined(rows)
+            joined = left.joined(TokenRows(rows.values("input_ids"), units, rows.splits))
             whole = len(joined.ids) // self.max_length * self.max_length
             if whole:
                 yield self._blocks(joined.cut(0, whole, self.max_length))
@@ -51,16 +51,19 @@ class PlainRows:
         if len(left.ids):
             yield self._blocks(left)
 
-    def _encoded(self, texts: Sequence[str]) -> Encoded:
-        return self.tokenizer.encode(texts, max_length=self.max_length if self.line_by_line else None, stride=0)
+    def _rows(self, texts: Sequence[str]) -> Rows:
+        return self.tokenizer.rows(texts, max_length=self.max_length if self.line_by_line else None)
 
-    def _units(self, encoded: Encoded) -> np.ndarray:
-        units = word_index(encoded) if self.whole_words else np.arange(len(encoded.input_ids))
-        is_special = np.isin(encoded.input_ids, self.tokenizer.hf.all_special_ids)
-        return np.where(is_special, IGNORE_ID, units).astype(np.int32)
+    def _units(self, rows: Rows) -> np.ndarray:
+        ids = rows.values("input_ids")
+        units = word_index(rows) if self.whole_words else np.arange(len(ids))
+        return np.where(np.isin(ids, self.tokenizer.hf.all_special_ids), IGNORE_ID, units).astype(np.int32)
 
-    def _blocks(self, rows: TokenRows) -> RowChunk:
-        """Give joined texts the network's other inputs: all of a row is seen, and of one type."""
-        inputs = {"input_ids": rows.ids, "attention_mask": np.ones_like(rows.ids)}
-        features = {name: inputs.get(name, np.zeros_like(rows.ids)) for name in self.tokenizer.input_names}
-        return RowChunk(features, rows.splits, {"logits": rows.units})
+    def _blocks(self, joined: TokenRows) -> Rows:
+        """Make rows of joined texts; all of their tokens are of one type."""
+        columns = {name: np.zeros_like(joined.ids) for name in self.tokenizer.column_names} | {"input_ids": joined.ids}
+        return Rows(
+            {name: Column(values, joined.splits) for name, values in columns.items()},
+            np.zeros(len(joined.splits) - 1, np.int32),
+            {"logits": Column(joined.units, joined.splits)},
+        )

@@ -2,63 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import RowChunk, Target
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import Target, token_batches
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
+from tfnlp.export import TOLERANCE
 from tfnlp.labels import IGNORE_ID
 from tfnlp.outputs import Fills
+from tfnlp.padding import filled, size_of
 from tfnlp.reports import PerplexityReport
-from tfnlp.tasks.masked_lm.filling import Filler
-from tfnlp.tasks.masked_lm.found_masks import FoundMasks, find_masks
+from tfnlp.rows import Rows
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.masked_lm.decoding import best_fills, probabilities_of_masks
+from tfnlp.tasks.masked_lm.filling import Filler, filler_of
 from tfnlp.tasks.masked_lm.masking import Masking, repeatable_uniform
 from tfnlp.tasks.masked_lm.records import LAYOUT, text_source
 from tfnlp.tasks.masked_lm.rows import PlainRows
-from tfnlp.tasks.network import TOKENS_PER_BATCH, features_in_graph, outputs_in_steps, row_batches
-from tfnlp.tasks.prediction import answers_for, check_top_k, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.task import TaskModel
-from tfnlp.tasks.windows import answering_tokens
+from tfnlp.tasks.masked_lm.settings import MaskedLMSettings
+from tfnlp.tasks.network import TOKENS_PER_BATCH, Features, Outputs
+from tfnlp.tasks.prediction import check_top_k
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 
-_PREDICTED_TOGETHER = 512  # texts
 _NOTHING_HIDDEN = "no token was hidden: there are too few. Evaluate on more text."
 
 
-@dataclass(frozen=True)
-class MaskedLMSettings(Settings):
-    """What it remembers beside the network.
-
-    Attributes:
-        mask_probability: the share of tokens, or words, that are hidden in training, in (0, 1).
-        whole_words: hide whole words, not tokens by themselves.
-        line_by_line: each text is a row, or windows, of its own; else texts are joined and cut into rows of
-            `max_length` tokens.
-        top_k: how many fills an exported model gives for each mask.
-    """
-
-    mask_probability: float = 0.15
-    whole_words: bool = False
-    line_by_line: bool = False
-    top_k: int = 5
-
-    def __post_init__(self) -> None:
-        if not 0 < self.mask_probability < 1:
-            raise ArgumentError(f"`mask_probability` must be in (0, 1); it is {self.mask_probability}.")
-        if self.top_k < 1:
-            raise ArgumentError(f"`top_k` must be at least 1; it is {self.top_k}.")
-
-
 @final
-class MaskedLM(TaskModel):
+class MaskedLM(Task):
     """Fills masks, and learns from plain text by hiding a part of it.
 
     Example:
@@ -70,32 +51,37 @@ class MaskedLM(TaskModel):
     auto_class: ClassVar[str] = "TFAutoModelForMaskedLM"
     settings_class: ClassVar[type[Settings]] = MaskedLMSettings
     layout = LAYOUT
-    settings: MaskedLMSettings
+    unserved = frozenset({"starts", "ends"})
+    answered_together = 512
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        if self.tokenizer.hf.mask_token_id is None:
+    @classmethod
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+        """Refuse a tokenizer that has no masks."""
+        if preprocessor.hf.mask_token_id is None:
             raise ArgumentError(
                 "the tokenizer has no mask token: masked language models have one, others (GPT-2 ...) can't fill masks."
             )
-        if self.tokenizer.hf.truncation_side != "right":
+        if preprocessor.hf.truncation_side != "right":
             raise ArgumentError("windows of texts are cut from the right; set the tokenizer's `truncation_side` so.")
 
     # Training
 
-    targets: ClassVar[dict[str, Target]] = {"logits": Target(per_token=True)}  # type: ignore[misc]
+    @property
+    def targets(self) -> dict[str, Target]:
+        """For each token, the unit with which it is hidden; `augment` makes labels of them."""
+        return {"logits": Target(per_element=True)}
 
     def source(self, records: Any) -> Source:
         """Return texts that can be read again and again, whatever holds them."""
         return records if isinstance(records, Source) else text_source(records)
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
+    def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
         settings = self.settings
         rows = PlainRows(self.tokenizer, settings.max_length, settings.whole_words, settings.line_by_line)
-        return rows.encode(records)
+        return rows.read(records)
 
-    def prepare(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Hide tokens, others in every epoch."""
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
 
@@ -130,8 +116,9 @@ class MaskedLM(TaskModel):
             DataError: if a record can't be used, or nothing was hidden, as in a few words.
         """
         losses, right, count, num_records = 0.0, 0, 0, 0
+        guessed = self._guessing()
         for features, labels in self._hidden(records):
-            loss, hits, found = self._guessed(features, labels)
+            loss, hits, found = guessed(features, labels)
             losses, right, count = losses + float(loss), right + int(hits), count + int(found)
             num_records += len(labels)
         if not count:
@@ -145,19 +132,19 @@ class MaskedLM(TaskModel):
 
     def _hidden(self, records: Any) -> Iterator[tuple[dict[str, Any], tf.Tensor]]:
         """Yield batches of rows with some tokens hidden, and which those were."""
-        for chunk in self.rows(records):
-            for rows, features in row_batches(chunk.columns, chunk.splits, self.tokenizer.pad_id):
-                units = np.full_like(features["input_ids"], IGNORE_ID)
-                for i, row in enumerate(rows):
-                    start, end = chunk.splits[row : row + 2]
-                    units[i, : end - start] = chunk.targets["logits"][start:end]
-                uniform = repeatable_uniform(features["input_ids"], np.diff(chunk.splits)[rows])
-                ids, labels = self._masking(*map(tf.constant, (features["input_ids"], units, uniform)))
-                yield features | {"input_ids": ids}, labels
+        side = self.tokenizer.padding_side
+        for chunk in self.training_rows(self.source(records)):
+            for batch in token_batches(chunk.lengths, TOKENS_PER_BATCH):
+                rows = chunk.taken(batch)
+                ids = rows.columns["input_ids"]
+                uniform, size = repeatable_uniform(ids), size_of(ids)
+                features = self.tokenizer.features(rows, size)
+                units = filled(rows.targets["logits"], IGNORE_ID, size, side)
+                hidden, labels = self._masking(features["input_ids"], units, filled(uniform, 1.0, size, side))
+                yield features | {"input_ids": hidden}, labels
 
-    @cached_property
-    def _guessed(self) -> Any:
-        """Return, for features and labels, the sum of losses, how many labels were guessed, and how many there are."""
+    def _guessing(self) -> Any:
+        """Return a graph: of features and labels, the sum of losses, how many were guessed, and how many there are."""
         forward, num_tokens = self.forward, self._num_tokens
 
         @tf.function(reduce_retracing=True)
@@ -207,117 +194,94 @@ class MaskedLM(TaskModel):
         check_top_k(top_k)
         allowed = candidate_ids if candidates is None else self._filler.candidate_ids(candidates)
         count = (5 if allowed is None else len(allowed)) if top_k is None else top_k
+        settings = replace(self.settings, top_k=min(count, self._num_tokens if allowed is None else len(allowed)))
+        given = {} if allowed is None else {"candidate_ids": np.asarray(allowed, np.int32)}
 
-        def answers(given: Iterable[Any]) -> Iterator[Any]:
-            for fills in self._answers(given, count, allowed, several_masks):
-                yield fills if several_masks else fills[0]
+        return self.predict_by(
+            texts,
+            settings=settings,
+            is_one=isinstance(texts, (str, dict)),
+            as_record=lambda text, number: self.as_record(text, number) | given,
+            answers=self._every_mask if several_masks else None,
+        )
 
-        return answers_for(texts, answers, is_one=isinstance(texts, (str, dict)))
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a text."""
+        return {"text": as_text(given, number), "number": number}
 
-    def _answers(
-        self, texts: Iterable[Any], count: int, allowed: np.ndarray | None, several: bool
-    ) -> Iterator[list[Fills]]:
-        for start, chunk in records_of(texts, _PREDICTED_TOGETHER, as_text):
-            masks = self._masks(chunk)
-            masks.check(len(chunk), self.tokenizer.hf.mask_token, start, several=several)
-            found: list[list[Fills]] = [[] for _ in chunk]
-            for record, span, scores in zip(*masks, strict=True):
-                ids = np.arange(len(scores)) if allowed is None else allowed
-                order = ids[np.argsort(-scores[ids], kind="stable")[:count]]
-                fills = (self._filler.fill(int(i), float(scores[i]), chunk[record], span) for i in order)
-                found[record].append(Fills(fills))
-            yield from found
-
-    def _masks(self, texts: Sequence[str]) -> FoundMasks:
-        window = {"max_length": self.settings.max_length, "stride": self.settings.stride}
-        return find_masks(texts, self.tokenizer, self._probabilities, **window)
-
-    @cached_property
-    def _probabilities(self) -> Any:
-        """Return, for features and places `(row, token)`, the probabilities of all tokens there."""
-        forward, num_tokens = self.forward, self._num_tokens
-
-        @tf.function(reduce_retracing=True)
-        def probabilities(features: dict[str, tf.Tensor], places: tf.Tensor) -> tf.Tensor:
-            return tf.nn.softmax(tf.gather_nd(forward(features)["logits"], places))[:, :num_tokens]
-
-        return probabilities
-
-    @cached_property
-    def _filler(self) -> Filler:
-        return Filler(self.tokenizer.hf, self._num_tokens)
-
-    @property
-    def _num_tokens(self) -> int:
-        """How many tokens can fill a mask: the network's table is often longer, for speed, and all of it is scored."""
-        return min(len(self.tokenizer.hf), self.config.vocab_size)
-
-    # Serving
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return texts, string, shape `(batch,)`, and the candidates, if there are any: int32, `(candidates,)`."""
+        ids = records[0].get("candidate_ids")
+        return super().tensors(records) | ({} if ids is None else {"candidate_ids": tf.constant(ids)})
 
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
         """Put a mask after each text's first word."""
         mask = self.tokenizer.hf.mask_token
         return [" ".join([*text.split()[:1], mask, *text.replace("[MASK]", "").split()[1:]]) for text in texts]
 
-    def serving_outputs(self, *, text: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
+    def rows(self, inputs: Tensors, settings: MaskedLMSettings) -> Rows:
+        """Make rows of texts."""
+        return self.tokenizer.rows(inputs["text"], max_length=settings.max_length, stride=settings.stride)
 
-        Args:
-            text: Shape `(batch,)`, string.
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Keep what is said of masks alone: vocabularies are large."""
+        is_mask = inside & tf.equal(features["input_ids"], self.tokenizer.hf.mask_token_id)
+        return {"logits": probabilities_of_masks(outputs["logits"], is_mask, self._num_tokens)}
+
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: MaskedLMSettings) -> dict[str, tf.Tensor]:
+        """Choose the likeliest tokens for each mask.
 
         Returns:
             `tokens`, string, `token_ids`, int32, and `scores`, float32, of shape `(batch, masks, top_k)`, the likeliest
-            first, filled up with `""` and 0; `num_masks`, int32, of shape `(batch,)`.
+            first, filled up with `""` and 0; `num_masks`, int32, of shape `(batch,)`. Beside these, which are served,
+            where masks stand; see `best_fills`.
         """
-        settings = self.settings
-        rows = self.tokenizer.graph(text, max_length=settings.max_length, stride=settings.stride)
-        ids, lengths = rows["input_ids"].values, rows["input_ids"].row_lengths()
-        found = outputs_in_steps(self._best, features_in_graph(self.tokenizer, rows), budget=TOKENS_PER_BATCH)
-        row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
-        chosen = answering_tokens(rows["sequence_ids"].values, 0, row, rows["row_to_record"], settings.stride)
-        masks = tf.boolean_mask(chosen, tf.equal(tf.gather(ids, chosen), self.tokenizer.hf.mask_token_id))
-        flat = {
-            name: tf.gather(tf.RaggedTensor.from_tensor(values, lengths).values, masks)
-            for name, values in found.items()
-        }
-        records = tf.gather(rows["row_to_record"], tf.gather(row, masks))
-        counts = tf.math.bincount(records, minlength=tf.size(text), maxlength=tf.size(text))
-        flat["tokens"] = tf.gather(tf.constant([token.strip() for token in self._filler.tokens]), flat["token_ids"])
-        return {
-            name: tf.RaggedTensor.from_row_lengths(values, counts, validate=False).to_tensor()
-            for name, values in flat.items()
-        } | {"num_masks": counts}
+        found = best_fills(
+            outputs["logits"].values, rows, tf.size(inputs["text"]), mask_id=self.tokenizer.hf.mask_token_id,
+            stride=settings.stride, top_k=min(settings.top_k, self._num_tokens),
+            candidate_ids=inputs.get("candidate_ids"),
+        )  # fmt: skip
+        tokens = tf.gather(tf.constant([token.strip() for token in self._filler.tokens]), found["token_ids"])
+        is_filled = tf.sequence_mask(found["num_masks"], tf.shape(tokens)[1])[:, :, None]
+        return found | {"tokens": tf.where(is_filled, tokens, "")}
 
-    @cached_property
-    def _best(self) -> Any:
-        """The likeliest tokens at each place, as one graph for batches of every size."""
-        forward, num_tokens = self.forward, self._num_tokens
-        top_k = min(self.settings.top_k, num_tokens)
-        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in self.tokenizer.input_names}
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Fills]:
+        """Write down the fills of the one mask of each text."""
+        for record, count in zip(records, found["num_masks"].tolist(), strict=True):
+            if count > 1:
+                raise DataError(
+                    f"text {record['number']}: expected one {self.tokenizer.hf.mask_token}, found {count}. Pass "
+                    "`several_masks=True` for the fills of each."
+                )
+        return [masks[0] for masks in self._every_mask(found, records, settings)]
 
-        @tf.function(input_signature=[signature])
-        def best(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            logits = forward(features)["logits"]
-            values, ids = tf.math.top_k(logits[..., :num_tokens], top_k)
-            return {"scores": tf.exp(values - tf.reduce_logsumexp(logits, -1, keepdims=True)), "token_ids": ids}
+    def _every_mask(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[list[Fills]]:
+        """Write down the fills of each mask of each text."""
+        answers = []
+        for i, (record, count) in enumerate(zip(records, found["num_masks"].tolist(), strict=True)):
+            if not count:
+                raise DataError(f"text {record['number']}: there is no {self.tokenizer.hf.mask_token} in it to fill.")
+            columns = (found[name][i, :count].tolist() for name in ("token_ids", "scores", "starts", "ends"))
+            masks = []
+            for ids, scores, start, end in zip(*columns, strict=True):
+                pairs = zip(ids, scores, strict=True)
+                masks.append(Fills(self._filler.fill(*pair, record["text"], (start, end)) for pair in pairs))
+            answers.append(masks)
+        return answers
 
-        return best
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell where tokens have about the same score, or the last one that of others which are left out."""
+        scores = found["scores"]
+        is_near = np.abs(np.diff(scores, axis=-1)) <= TOLERANCE
+        edge = np.zeros((*scores.shape[:-1], 1), bool)
+        either = np.concatenate([edge, is_near], -1) | np.concatenate([is_near, ~edge], -1)
+        return {"tokens": either, "token_ids": either}
 
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = []
-        predicted = self.predict(list(inputs), top_k=self.settings.top_k, several_masks=True)
-        for i, (text, masks) in enumerate(zip(inputs, predicted, strict=True)):
-            same = served["num_masks"][i] == len(masks)
-            for k, fills in enumerate(masks if same else []):
-                scores = [fill.score for fill in fills]
-                by_id = {fill.token_id: fill for fill in fills}
-                same &= bool(np.allclose(served["scores"][i, k], scores, rtol=0, atol=1e-5))
-                for token, token_id, score in zip(
-                    *(served[n][i, k] for n in ("tokens", "token_ids", "scores")), strict=True
-                ):
-                    mine = by_id.get(int(token_id))  # of two with like scores, either may stand at the end
-                    same &= abs(score - scores[-1]) <= 1e-5 if mine is None else token.decode() == mine.token
-            if not same:
-                differences.append(f"{text!r:.80}: served {served['tokens'][i].tolist()}, predicted {masks}")
-        return differences
+    @property
+    def _filler(self) -> Filler:
+        return filler_of(self.tokenizer.hf, self._num_tokens)
+
+    @property
+    def _num_tokens(self) -> int:
+        """How many tokens can fill a mask: those that both the tokenizer and the network know."""
+        return min(len(self.tokenizer.hf), self.config.vocab_size)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.readers import Record
+from tfnlp.data.batches import CHUNK, Target, chunked
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
+from tfnlp.export import TOLERANCE
 from tfnlp.outputs import Choice, Choices
 from tfnlp.reports import AccuracyReport
+from tfnlp.rows import Column, Rows
+from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.multiple_choice.records import LAYOUT, as_choices, checked_choices
-from tfnlp.tasks.prediction import answers_for, check_top_k, is_record, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.task import TaskModel
-from tfnlp.tasks.text_rows import TextRows, Truncation
-from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tasks.network import Outputs
+from tfnlp.tasks.prediction import check_top_k, is_record
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tasks.text_rows import mean_of_rows, text_rows
 from tfnlp.training.losses import ChoiceCrossEntropy
 from tfnlp.training.recipe import Recipe
 
-_PREDICTED_TOGETHER = 512  # prompts
-_CUT: Truncation = "only_first"  # a long prompt becomes windows, each with the whole choice
-
 
 @final
-class MultipleChoice(TaskModel):
+class MultipleChoice(Task):
     """Chooses among texts by a prompt: answers to a question, endings of a story.
 
     A prompt with its choice that is longer than a row becomes windows, whose logits are averaged.
@@ -39,42 +39,31 @@ class MultipleChoice(TaskModel):
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForMultipleChoice"
-    settings_class: ClassVar[type[Settings]] = Settings
+    answered_together = 512  # prompts
     layout = LAYOUT
-
-    # Training
-
-    targets: ClassVar[dict[str, Target]] = {"logits": Target(with_group=True, shape=(2,))}  # type: ignore[misc]
 
     def call_head(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Run the head on rows as prompts of one choice each. Returns logits of shape `(rows, 1)`."""
         return super().call_head({name: tf.expand_dims(values, 1) for name, values in inputs.items()})
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
+    # Training
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """The number of the choice among those of a chunk, and whether it is the right one, beside the prompt's."""
+        return {"logits": Target(with_group=True, shape=(2,))}
+
+    def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows, one or more for each choice; those of a prompt stay together."""
         for chunk in chunked(checked_choices(records), CHUNK):
-            encoded = self._encoded(chunk)
+            rows = self.rows_of(chunk)
             sizes = [len(record["choices"]) for record in chunk]
             record = np.repeat(np.arange(len(chunk)), sizes)  # of each choice
             is_right = np.concatenate([np.arange(len(r["choices"])) == r["label"] for r in chunk])
-            choice = encoded.row_to_record  # of each row
-            yield RowChunk(
-                encoded.features(self.tokenizer.input_names),
-                encoded.splits,
-                {"logits": np.stack([choice, is_right[choice]], 1).astype(np.int32)},
-                groups=np.searchsorted(record[choice], np.arange(len(chunk) + 1)),
-            )
-
-    def _encoded(self, records: Sequence[Record]) -> Encoded:
-        """Encode each prompt with each of its choices."""
-        return self._rows.encode(
-            [record["prompt"] for record in records for _ in record["choices"]],
-            [choice for record in records for choice in record["choices"]],
-        )
-
-    @property
-    def _rows(self) -> TextRows:
-        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride, _CUT)
+            choice = rows.row_to_record  # of each row
+            target = np.stack([choice, is_right[choice]], 1).astype(np.int32)
+            groups = np.searchsorted(record[choice], np.arange(len(chunk) + 1))
+            yield rows._replace(targets={"logits": Column(target)}, groups=groups)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy over the choices of each prompt."""
@@ -93,9 +82,10 @@ class MultipleChoice(TaskModel):
             DataError: if a record can't be used.
         """
         right, losses = [], []
-        for chunk in chunked(checked_choices(self.source(records)), _PREDICTED_TOGETHER):
-            for record, scores in zip(chunk, self._scores(chunk), strict=True):
-                right.append(int(scores.argmax()) == record["label"])
+        for chunk in chunked(checked_choices(self.source(records)), self.answered_together):
+            found = self.ask(chunk).answers
+            for record, choice, scores in zip(chunk, found["choice"], found["scores"], strict=True):
+                right.append(int(choice) == record["label"])
                 losses.append(-np.log(max(scores[record["label"]], np.finfo(np.float32).tiny)))
         return AccuracyReport(float(np.mean(right)), len(right), float(np.mean(losses)))
 
@@ -122,24 +112,17 @@ class MultipleChoice(TaskModel):
             ArgumentError: if a choice leaves no room for its prompt.
         """
         check_top_k(top_k)
-        return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_record(inputs))
+        if top_k is None:
+            return self.predict_by(inputs, is_one=is_record(inputs))
 
-    def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Choice | Choices]:
-        for _, records in records_of(inputs, _PREDICTED_TOGETHER, as_choices):
-            for record, scores in zip(records, self._scores(records), strict=True):
-                order = np.argsort(-scores, kind="stable").tolist()
-                ranked = Choices(Choice(i, record["choices"][i], float(scores[i])) for i in order)
-                yield ranked[0] if top_k is None else ranked[:top_k]
+        def answers(found: dict[str, np.ndarray], records: Sequence[Record], _: Any) -> list[Choices]:
+            return [ranked[:top_k] for ranked in _ranked(found, records)]
 
-    def _scores(self, records: Sequence[Record]) -> list[np.ndarray]:
-        """Return the probabilities of each record's choices."""
-        sizes = [len(record["choices"]) for record in records]
-        outputs = self._rows.outputs(self.forward, self._encoded(records), sum(sizes))
-        logits = np.split(outputs["logits"][:, 0], np.cumsum(sizes)[:-1])
-        powers = [np.exp(found - found.max()) for found in logits]
-        return [power / power.sum() for power in powers]
+        return self.predict_by(inputs, is_one=is_record(inputs), answers=answers)
 
-    # Serving
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a prompt and its choices."""
+        return as_choices(given, number)
 
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
@@ -149,42 +132,51 @@ class MultipleChoice(TaskModel):
             "choices": tf.TensorSpec([None, None], tf.string, name="choices"),
         }
 
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return prompts, and choices filled up with `""`."""
-        records = [as_choices(given, number) for number, given in enumerate(inputs, start=1)]
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return prompts, shape `(batch,)`, and choices, `(batch, most choices)`, filled up with `""`; strings."""
         most = max(len(record["choices"]) for record in records)
         choices = [[*record["choices"], *[""] * (most - len(record["choices"]))] for record in records]
-        return {"prompt": [record["prompt"] for record in records], "choices": choices}
+        return {"prompt": tf.constant([record["prompt"] for record in records]), "choices": tf.constant(choices)}
 
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
         """Let each text choose among some letters of it."""
         return [(text, [text.strip()[:4], "1", "to"][: 2 + i % 2]) for i, text in enumerate(texts) if text.strip()]
 
-    def serving_outputs(self, *, prompt: tf.Tensor, choices: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
+    def rows(self, inputs: Tensors, settings: Settings) -> Rows:
+        """Make rows of each prompt with each of its choices; a long prompt becomes windows, each with the choice."""
+        place = tf.where(tf.not_equal(inputs["choices"], ""))
+        prompts, choices = tf.gather(inputs["prompt"], place[:, 0]), tf.gather_nd(inputs["choices"], place)
+        window: dict[str, Any] = {"max_length": settings.max_length, "stride": settings.stride}
+        return text_rows(self.tokenizer, prompts, choices, truncation="only_first", **window)
 
-        Args:
-            prompt: Shape `(batch,)`, string.
-            choices: filled up with `""` where a prompt has fewer. Shape `(batch, choices)`, string.
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Settings) -> dict[str, tf.Tensor]:
+        """Choose.
 
         Returns:
             `choice`, the index of the likeliest, int32, of shape `(batch,)`; `scores`, float32, of shape
             `(batch, choices)`, 0 for `""`.
         """
-        shape = tf.shape(choices)
-        prompts = tf.repeat(prompt, shape[1])
-        outputs = self._rows.outputs_in_graph(self.forward, prompts, tf.reshape(choices, [-1]))
-        logits = tf.reshape(outputs["logits"], shape)
-        logits = tf.where(tf.equal(choices, ""), logits.dtype.min, logits)
+        choices = inputs["choices"]
+        place = tf.where(tf.not_equal(choices, ""))
+        found = mean_of_rows(outputs["logits"], rows, tf.shape(place)[0])[:, 0]
+        nothing = tf.fill(tf.shape(choices), found.dtype.min)
+        logits = tf.tensor_scatter_nd_update(nothing, place, found)
         return {"choice": tf.argmax(logits, 1, tf.int32), "scores": tf.nn.softmax(logits)}
 
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = []
-        for i, choices in enumerate(self.predict(list(inputs), top_k=1 << 30)):
-            scores = served["scores"][i]
-            ours = np.zeros_like(scores)
-            ours[[choice.index for choice in choices]] = [choice.score for choice in choices]
-            if abs(ours - scores).max() > 1e-5 or scores[served["choice"][i]] < scores.max():
-                differences.append(f"{inputs[i]!r:.80}: served {scores.tolist()}, predicted {choices}")
-        return differences
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Choice]:
+        """Write the likeliest choices down."""
+        return [ranked[0] for ranked in _ranked(found, records)]
+
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell where two choices have about the same score."""
+        best = -np.sort(-found["scores"], axis=1)
+        return {"choice": best[:, 0] - best[:, 1] <= TOLERANCE}
+
+
+def _ranked(found: dict[str, np.ndarray], records: Sequence[Record]) -> list[Choices]:
+    """Return the choices of each record, the likeliest first."""
+    ranked = []
+    for record, scores in zip(records, found["scores"], strict=True):
+        order = np.argsort(-scores[: len(record["choices"])], kind="stable").tolist()
+        ranked.append(Choices(Choice(i, record["choices"][i], float(scores[i])) for i in order))
+    return ranked

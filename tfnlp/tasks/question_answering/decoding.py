@@ -1,4 +1,4 @@
-"""Start and end logits to answers, as TensorFlow ops: the one decoder of `predict` and of the exported SavedModel.
+"""Start and end logits to answers, as TensorFlow ops.
 
 Each token of a context is judged in the window that shows most around it; the context is then decoded as one. For a
 context of one window the scores are those of transformers' question answering pipeline.
@@ -9,11 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfnlp._backend import tf
+from tfnlp.tasks.text_spans import by_record, substrings, trimmed
 from tfnlp.tasks.windows import answering_tokens
-
-_SPACES = (
-    *range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
-)  # fmt: skip
 
 
 class RowTokens(NamedTuple):
@@ -105,27 +102,13 @@ def best_answers(
     """
     best = answering_tokens(tokens.sequence_ids, 1, tokens.rows, row_to_record, rules.stride)
     columns = (tf.gather(column, best) for column in tokens[:5])
-    context_tokens = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
+    found = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
+    starts, ends = trimmed(contexts, found.starts, found.ends, found.contexts)
     # Windows that lack the answer say so: what counts is the one that says so least.
     null_starts, null_ends = (tf.gather(column, nulls) for column in (tokens.start_logits, tokens.end_logits))
     least = _first_of_each(-null_starts - null_ends, row_to_record, 1)
-    return best_spans(
-        trimmed(contexts, context_tokens), tf.gather(null_starts, least), tf.gather(null_ends, least), rules
-    )
-
-
-def trimmed(text: tf.Tensor, tokens: ContextTokens) -> ContextTokens:
-    """Leave white space at the ends of tokens out. `text` holds the contexts; shape `(contexts,)`, string."""
-    points = tf.strings.unicode_decode(text, "UTF-8")
-    is_space = tf.reduce_any(tf.equal(points.values[:, None], _SPACES), 1)
-    solid = tf.concat([tf.cast(tf.where(~is_space)[:, 0], tf.int32), [tf.size(is_space)]], 0)
-    origin = tf.gather(tf.cast(points.row_splits, tf.int32), tokens.contexts)
-    after = tf.gather(solid, tf.searchsorted(solid, origin + tokens.starts))  # the first character that is no space
-    # The last that is no space: one stands before the places at or after the end, unless the text begins with spaces.
-    place = tf.searchsorted(solid, origin + tokens.ends) - 1
-    before = tf.where(place < 0, -1, tf.gather(solid, tf.maximum(place, 0)))
-    starts = tf.minimum(after - origin, tokens.ends)
-    return tokens._replace(starts=starts, ends=tf.maximum(before + 1 - origin, starts))
+    context_tokens = found._replace(starts=starts, ends=ends)
+    return best_spans(context_tokens, tf.gather(null_starts, least), tf.gather(null_ends, least), rules)
 
 
 def best_spans(
@@ -195,33 +178,27 @@ def candidate_spans(
     return spans, log_null_starts + log_null_ends
 
 
-def to_serving_tensors(spans: Spans, context: tf.Tensor, batch: tf.Tensor, top_k: int) -> dict[str, tf.Tensor]:
-    """Lay answers out as an exported model gives them.
+def named_answers(spans: Spans, contexts: tf.Tensor, top_k: int) -> dict[str, tf.Tensor]:
+    """Lay answers out by context.
 
     Args:
         spans: by context.
-        context: Shape `(batch,)`, string.
-        batch: how many contexts there are.
+        contexts: Shape `(batch,)`, string.
         top_k: the most answers to one.
 
     Returns:
         `answers`, string, `starts` and `ends`, int32, and `scores`, float32, of shape `(batch, top_k)`, filled up with
-        `""` and 0.
+        `""` and 0; `num_answers`, int32, of shape `(batch,)`.
     """
-    points = tf.strings.unicode_decode(context, "UTF-8")
-    origin = tf.gather(tf.cast(points.row_splits, tf.int32), spans.contexts)
-    texts = tf.gather(points.values, tf.ragged.range(origin + spans.starts, origin + spans.ends))
     values = {
-        "answers": tf.strings.unicode_encode(texts, "UTF-8"),
+        "answers": substrings(contexts, spans.starts, spans.ends, spans.contexts),
         "starts": spans.starts,
         "ends": spans.ends,
         "scores": spans.scores,
     }
-    counts = tf.math.bincount(spans.contexts, minlength=batch, maxlength=batch)
-    return {
-        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor(shape=[None, top_k])
-        for name, value in values.items()
-    }
+    rows = {name: by_record(value, spans.contexts, tf.size(contexts)) for name, value in values.items()}
+    counts = tf.cast(rows["starts"].row_lengths(), tf.int32)
+    return {name: row.to_tensor(shape=[None, top_k]) for name, row in rows.items()} | {"num_answers": counts}
 
 
 def _added_up(spans: Spans) -> Spans:

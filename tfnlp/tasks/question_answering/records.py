@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.readers import Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.data.files import Record, Records, existing_file, lines_of, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError

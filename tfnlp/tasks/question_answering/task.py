@@ -3,64 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.readers import Record
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import CHUNK, Target, chunked
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
+from tfnlp.export import TOLERANCE
 from tfnlp.outputs import Answer, Answers
+from tfnlp.padding import row_ids
 from tfnlp.reports import AnswerReport
-from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
-from tfnlp.tasks.prediction import answers_for, check_top_k, is_record, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.question_answering.decoding import RowTokens, Rules, best_answers, to_serving_tensors
+from tfnlp.rows import Column, Rows
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.learned import Learned
+from tfnlp.tasks.network import Features, Outputs, per_element
+from tfnlp.tasks.prediction import check_top_k, is_record
+from tfnlp.tasks.question_answering.decoding import RowTokens, Rules, best_answers, named_answers
 from tfnlp.tasks.question_answering.metrics import Language, answer_report, best_null_threshold
 from tfnlp.tasks.question_answering.records import LAYOUT, as_question, checked_questions, located
-from tfnlp.tasks.question_answering.rows import QuestionRows
-from tfnlp.tasks.task import TaskModel
+from tfnlp.tasks.question_answering.rows import question_rows
+from tfnlp.tasks.question_answering.settings import QuestionAnswererSettings
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
 from tfnlp.tokenization.alignment import answer_tokens
+from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-_PREDICTED_TOGETHER = 512  # questions; their spans are sorted together
 _STARTS, _ENDS = "start_logits", "end_logits"
 
 
-@dataclass(frozen=True)
-class QuestionAnswererSettings(Settings):
-    """What it remembers beside the network.
-
-    Attributes:
-        max_answer_length: the most tokens of an answer.
-        align_to_words: whether answers begin and end where words do, as in transformers' pipeline. Where a tokenizer's
-            words are long, as SentencePiece's are in Chinese, False is better.
-        handle_impossible_answer: whether there may be no answer; training data tells.
-        null_threshold: there is none where the log of the null score over the best answer's score is more.
-        top_k: how many answers an exported model gives beside the best one, itself included.
-    """
-
-    max_answer_length: int = 30
-    align_to_words: bool = True
-    handle_impossible_answer: bool = False
-    null_threshold: float = 0.0
-    top_k: int = 5
-
-    def __post_init__(self) -> None:
-        for name in ("max_answer_length", "top_k"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(f"`{name}` must be at least 1; it is {getattr(self, name)}.")
-
-
 @final
-class QuestionAnswerer(TaskModel):
+class QuestionAnswerer(Task):
     """Answers questions with stretches of a context.
 
     Example:
@@ -71,49 +53,46 @@ class QuestionAnswerer(TaskModel):
 
     auto_class: ClassVar[str] = "TFAutoModelForQuestionAnswering"
     settings_class: ClassVar[type[Settings]] = QuestionAnswererSettings
+    unserved = frozenset({"num_answers"})
+    answered_together = 512  # questions, whose spans are sorted together
     layout = LAYOUT
     output_names = (_STARTS, _ENDS)
-    settings: QuestionAnswererSettings
+    loss_weights: ClassVar[dict[str, float]] = {_STARTS: 0.5, _ENDS: 0.5}  # type: ignore[misc]
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.config.num_labels = 2  # a start and an end, whatever the checkpoint was trained for before
-        if self.tokenizer.hf.truncation_side != "right":
+    @classmethod
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+        """Give the head a start and an end, whatever the checkpoint was trained for before."""
+        checkpoint.config.num_labels = 2
+        if preprocessor.hf.truncation_side != "right":
             raise ArgumentError("windows of contexts are cut from the right; set the tokenizer's `truncation_side` so.")
 
     # Training
 
-    targets: ClassVar[dict[str, Target]] = {_STARTS: Target(), _ENDS: Target()}  # type: ignore[misc]
-    loss_weights: ClassVar[dict[str, float]] = {_STARTS: 0.5, _ENDS: 0.5}  # type: ignore[misc]
+    @property
+    def targets(self) -> dict[str, Target]:
+        """The places of the answer's first and last token in the row."""
+        return {_STARTS: Target(), _ENDS: Target()}
 
-    def learn(self, records: Source) -> None:
+    def learn(self, records: Source) -> Learned:
         """Take from training data whether there may be no answer."""
         if sum(not record["answers"] for record in checked_questions(records)):
-            self.settings = replace(self.settings, handle_impossible_answer=True)
+            return Learned(replace(self.settings, handle_impossible_answer=True))
+        return self.learned
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
+    def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield labelled rows; a window without the whole answer has its first token for start and end."""
         num_lost = num_rows = 0
         for chunk in chunked(checked_questions(records), CHUNK):
-            encoded = self.question_rows.encode(chunk)
-            nulls = self.question_rows.null_places(encoded)
-            first, last, is_lost = answer_tokens(encoded, [located(record) for record in chunk], nulls)
+            rows = self.rows_of(chunk)
+            first, last, is_lost = answer_tokens(rows, [located(record) for record in chunk], rows.values("null_token"))
             num_lost += int(is_lost.sum())
-            kept = np.flatnonzero(~is_lost[encoded.row_to_record])
+            kept = np.flatnonzero(~is_lost[rows.row_to_record])
             num_rows += len(kept)
-            rows = encoded.taken(kept)
-            yield RowChunk(
-                rows.features(self.tokenizer.input_names), rows.splits, {_STARTS: first[kept], _ENDS: last[kept]}
-            )
+            yield rows._replace(targets={_STARTS: Column(first), _ENDS: Column(last)}).taken(kept)
         if not num_rows:
             raise DataError(f"{records.name}: the tokenizer drops the whole answer of each question.")
         if num_lost:
             logger.warning("%s: the tokenizer drops the whole answer of %d questions; left out", records.name, num_lost)
-
-    @property
-    def question_rows(self) -> QuestionRows:
-        """How questions and contexts become rows."""
-        return QuestionRows(self.tokenizer, self.settings.max_length, self.settings.stride)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropies of the answer's first and last tokens, whose mean counts."""
@@ -135,7 +114,7 @@ class QuestionAnswerer(TaskModel):
         Raises:
             DataError: if a record can't be used.
         """
-        predicted, gold, _ = self._compared(records)
+        predicted, gold, _ = self._compared(records, self.settings)
         return answer_report(predicted, gold, language)
 
     def tune_threshold(self, records: Any, *, language: Language | None = None) -> float:
@@ -150,24 +129,21 @@ class QuestionAnswerer(TaskModel):
         """
         if not self.settings.handle_impossible_answer:
             raise ArgumentError("this model always answers; `handle_impossible_answer=True` lets it not to.")
-        chosen = self.settings
-        self.settings = replace(chosen, null_threshold=float("inf"))  # the best answer that is one
-        try:
-            predicted, gold, margins = self._compared(records)
-        finally:
-            self.settings = chosen
-        threshold = best_null_threshold(predicted, gold, margins, language)
-        self.settings = replace(chosen, null_threshold=threshold)
+        always = replace(self.settings, null_threshold=float("inf"))  # the best answer that is one
+        threshold = best_null_threshold(*self._compared(records, always), language)
+        self.settings = replace(self.settings, null_threshold=threshold)
         return threshold
 
-    def _compared(self, records: Any) -> tuple[list[str], list[list[str]], np.ndarray]:
+    def _compared(
+        self, records: Any, settings: QuestionAnswererSettings
+    ) -> tuple[list[str], list[list[str]], np.ndarray]:
         """Return the answer to each question, the right ones, and the logs of null scores over the answers' scores."""
         predicted, gold, margins = [], [], []
-        for chunk in chunked(checked_questions(self.source(records)), _PREDICTED_TOGETHER):
-            for record, (answer,) in zip(chunk, self._decoded(chunk, 1), strict=True):
+        tiny = np.finfo(np.float32).tiny
+        for chunk in chunked(checked_questions(self.source(records)), self.answered_together):
+            for record, (answer, *_) in zip(chunk, self._all_answers(self.ask(chunk, settings).answers), strict=True):
                 predicted.append(answer.text)
                 gold.append([text for text, _ in record["answers"]])
-                tiny = np.finfo(np.float32).tiny
                 margins.append(np.log(max(answer.null_score, tiny)) - np.log(max(answer.score, tiny)))
         return predicted, gold, np.array(margins)
 
@@ -190,127 +166,87 @@ class QuestionAnswerer(TaskModel):
             ArgumentError: if a question leaves no room for its context.
         """
         check_top_k(top_k)
-        return answers_for(inputs, lambda given: self._answers(given, top_k), is_one=is_record(inputs))
+        if top_k is None:
+            return self.predict_by(inputs, is_one=is_record(inputs))
+        settings = replace(self.settings, top_k=max(top_k, self.settings.top_k))
 
-    def _answers(self, inputs: Iterable[Any], top_k: int | None) -> Iterator[Answer | Answers]:
-        for _, records in records_of(inputs, _PREDICTED_TOGETHER, as_question):
-            for answers in self._decoded(records, top_k or 1):
-                yield answers if top_k is not None else answers[0]
+        def answers(found: dict[str, np.ndarray], *_: Any) -> list[Answers]:
+            return [ranked[:top_k] for ranked in self._all_answers(found)]
 
-    def _decoded(self, records: Sequence[Record], num_answers: int) -> Iterator[Answers]:
-        encoded = self.question_rows.encode(records)
-        logits = all_token_outputs(self.forward, self.tokenizer, encoded)
-        columns = (
-            logits[_STARTS], logits[_ENDS], encoded.starts, encoded.ends, encoded.word_ids, encoded.sequence_ids,
-            encoded.rows.astype(np.int32),
-        )  # fmt: skip
-        spans, null_scores = best_answers(
-            RowTokens(*map(tf.constant, columns)),
-            encoded.row_to_record,
-            encoded.splits[:-1].astype(np.int32) + self.question_rows.null_places(encoded),
-            tf.constant([record["context"] for record in records]),
-            self._rules(num_answers),
-        )
-        starts, ends, scores, places = (column.numpy().tolist() for column in spans)
-        bounds = np.searchsorted(places, np.arange(len(records) + 1))
-        for i, (record, null_score) in enumerate(zip(records, null_scores.numpy().tolist(), strict=True)):
-            found = Answers(
-                Answer(record["context"][starts[k] : ends[k]], starts[k], ends[k], scores[k], null_score)
-                for k in range(bounds[i], bounds[i + 1])
-            )
-            yield found or Answers([Answer("", 0, 0, 0.0, null_score)])  # the tokenizer drops the whole context
+        return self.predict_by(inputs, settings=settings, is_one=is_record(inputs), answers=answers)
 
-    def _rules(self, num_answers: int) -> Rules:
-        settings = self.settings
-        threshold = settings.null_threshold if settings.handle_impossible_answer else None
-        return Rules(
-            settings.max_answer_length,
-            num_answers,
-            2 * max(num_answers, settings.top_k) + 10,  # some fall together when they are aligned to words
-            settings.align_to_words,
-            threshold,
-            stride=settings.stride,
-        )
-
-    # Serving
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a question with its context."""
+        return as_question(given, number)
 
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
         """Questions and their contexts."""
         return {name: tf.TensorSpec([None], tf.string, name=name) for name in ("question", "context")}
 
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return questions and contexts."""
-        records = [as_question(given, number) for number, given in enumerate(inputs, start=1)]
-        return {name: [record[name] for record in records] for name in self.serving_inputs}
-
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
         """Ask for each text's first letters."""
         return [(text.strip()[:6], text) for text in texts if text.strip()]
 
-    def serving_outputs(self, *, question: tf.Tensor, context: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
+    def rows(self, inputs: Tensors, settings: QuestionAnswererSettings) -> Rows:
+        """Make rows of questions with their contexts."""
+        window = {"max_length": settings.max_length, "stride": settings.stride}
+        return question_rows(inputs["question"], inputs["context"], self.tokenizer, **window)
 
-        Args:
-            question: Shape `(batch,)`, string.
-            context: Shape `(batch,)`, string.
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Keep the logits of tokens."""
+        return per_element(outputs, features, inside)
+
+    def decode(
+        self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: QuestionAnswererSettings
+    ) -> dict[str, tf.Tensor]:
+        """Find the best answers.
 
         Returns:
             `answer`, string, `start` and `end`, int32, in Unicode characters, `score` and `null_score`, float32, of
             shape `(batch,)`; and `answers`, `starts`, `ends` and `scores`, of shape `(batch, top_k)`, the best first,
-            filled up with `""` and 0.
+            filled up with `""` and 0. Beside these, which are served, `num_answers`.
         """
-        settings, batch = self.settings, tf.size(context)
-        rows = self.question_rows.encode_in_graph(question, context)
-        lengths = rows["input_ids"].row_lengths()
-        outputs = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))
-        starts, ends = (tf.RaggedTensor.from_tensor(outputs[name], lengths).values for name in self.output_names)
-        row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
-        first, last = tf.unstack(rows["offsets"].values, axis=1)
+        columns = (rows.values(name) for name in ("starts", "ends", "word_ids", "sequence_ids"))
         spans, null_scores = best_answers(
-            RowTokens(starts, ends, first, last, rows["word_ids"].values, rows["sequence_ids"].values, row),
-            rows["row_to_record"],
-            self.question_rows.nulls_in_graph(rows),
-            context,
-            self._rules(settings.top_k),
+            RowTokens(outputs[_STARTS].values, outputs[_ENDS].values, *columns, rows=row_ids(rows.first)),
+            rows.row_to_record,
+            tf.cast(rows.splits[:-1], tf.int32) + rows.values("null_token"),
+            inputs["context"],
+            Rules(
+                settings.max_answer_length,
+                settings.top_k,
+                2 * settings.top_k + 10,  # some fall together when they are aligned to words
+                settings.align_to_words,
+                settings.null_threshold if settings.handle_impossible_answer else None,
+                stride=settings.stride,
+            ),
         )
-        found = to_serving_tensors(spans, context, batch, settings.top_k)
+        found = named_answers(spans, inputs["context"], settings.top_k)
         best = {"answer": "answers", "start": "starts", "end": "ends", "score": "scores"}
-        return {**{one: found[all_][:, 0] for one, all_ in best.items()}, **found, "null_score": null_scores}
+        return {**{one: found[several][:, 0] for one, several in best.items()}, **found, "null_score": null_scores}
 
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't.
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Answer]:
+        """Write the best answers down."""
+        return [ranked[0] for ranked in self._all_answers(found)]
 
-        Of answers whose scores differ in rounding alone, the one may stand where the other does.
-        """
-        differences = []
-        records = [as_question(given, number) for number, given in enumerate(inputs, start=1)]
-        predicted = self.predict(list(inputs), top_k=self.settings.top_k)
-        for i, best in enumerate(self.predict(list(inputs))):
-            if abs(best.score - served["score"][i]) > 1e-5:
-                differences.append(
-                    f"{records[i]['question']!r:.80}: served a score of {served['score'][i]}, not {best}"
-                )
-        for i, (record, answers) in enumerate(zip(records, predicted, strict=True)):
-            columns = (served[name][i].tolist() for name in ("answers", "starts", "ends", "scores"))
-            theirs = [
-                Answer(text.decode(), start, end, score, float(served["null_score"][i]))
-                for text, start, end, score in zip(*columns, strict=True)
+    def _all_answers(self, found: dict[str, np.ndarray]) -> list[Answers]:
+        """Write all answers to each question down; none, where the tokenizer drops the whole context, is one."""
+        answers = []
+        names = ("answers", "starts", "ends", "scores", "null_score", "num_answers")
+        for *columns, null_score, count in zip(*(found[name].tolist() for name in names), strict=True):
+            ranked = [
+                Answer(text.decode(), start, end, score, null_score)
+                for text, start, end, score in zip(*(column[: max(count, 1)] for column in columns), strict=True)
             ]
-            if not _are_alike(theirs, list(answers), record["context"]):
-                differences.append(f"{record['question']!r:.80}: served {theirs}, predicted {answers}")
-        return differences
+            answers.append(Answers(ranked))
+        return answers
 
-
-def _are_alike(served: list[Answer], predicted: list[Answer], context: str) -> bool:
-    ours = {(answer.start, answer.end): answer.score for answer in predicted}
-    least = predicted[-1].score
-    for theirs, mine in zip(served, predicted, strict=False):
-        place = (theirs.start, theirs.end)
-        is_near = abs(theirs.score - mine.score) <= 1e-5 and abs(theirs.null_score - mine.null_score) <= 1e-5
-        is_known = place in ours or abs(theirs.score - least) <= 1e-5
-        if not is_near or not is_known or theirs.text != context[theirs.start : theirs.end]:
-            return False
-        if place in ours and abs(ours[place] - theirs.score) > 1e-5:
-            return False
-    return all(not answer.text for answer in served[len(predicted) :])
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell where answers have about the same score, or the last one that of others which are left out."""
+        scores = found["scores"]
+        is_near = np.abs(np.diff(scores, axis=1)) <= TOLERANCE
+        edge = np.zeros((len(scores), 1), bool)
+        either = np.concatenate([edge, is_near], 1) | np.concatenate([is_near, ~edge], 1)
+        first = dict.fromkeys(("answer", "start", "end"), either[:, 0])
+        return {"answers": either, "starts": either, "ends": either} | first

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfnlp.data.readers import Record
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from tfnlp._backend import tf
-from tfnlp.data.readers import Record
+from tfnlp.data.files import Record
 from tfnlp.errors import DataError
 from tfnlp.tasks.prediction import PROGRESS_AFTER
 from tfnlp.tasks.table_question_answering.records import Supervision
@@ -61,6 +61,31 @@ class TableRows:
                 "by `predict(..., drop_rows=True)`."
             )
         return encoded
+
+    def encode_together(self, records: Sequence[Record], *, drop_rows: bool) -> dict[str, tf.Tensor]:
+        """Return the tokens of questions and their tables, filled up to the longest.
+
+        Args:
+            records: with `table`, `query`, and `number` for messages.
+            drop_rows: as for `encode`.
+
+        Raises:
+            DataError: if a table has too many columns, or is too long.
+        """
+        rows = [
+            self.encode(record["table"], record["query"], where=f"question {record['number']}", drop_rows=drop_rows)
+            for record in records
+        ]
+        longest = max(len(row["input_ids"][0]) for row in rows)
+        fill = {"input_ids": self.hf.pad_token_id}
+        features = {}
+        for name in rows[0]:
+            first = np.asarray(rows[0][name][0], np.int32)
+            matrix = np.full((len(rows), longest, *first.shape[1:]), fill.get(name, 0), np.int32)
+            for i, row in enumerate(rows):
+                matrix[i, : len(row[name][0])] = row[name][0]
+            features[name] = tf.constant(matrix)
+        return features
 
     @cached_property
     def specs(self) -> dict[str, tf.TensorSpec]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, final
+from typing import Any, ClassVar, NoReturn, final
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from tfnlp.checkpoints.directories import holds_checkpoint, written_whole
 from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, save_config
 from tfnlp.checkpoints.vocabulary import extend_tokenizer, with_vocabulary
 from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
-from tfnlp.data.readers import Record
+from tfnlp.data.batches import chunked
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_source
 from tfnlp.errors import ArgumentError, UnsupportedModelError, UnsupportedTokenizerError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
-from tfnlp.tasks.prediction import answers_for
+from tfnlp.tasks.prediction import predicted
 from tfnlp.tasks.table_question_answering.records import (
     LAYOUT,
     Supervision,
@@ -30,9 +31,10 @@ from tfnlp.tasks.table_question_answering.records import (
 from tfnlp.tasks.table_question_answering.rows import TableRows
 from tfnlp.tokenization.pretrained import load_table_tokenizer
 from tfnlp.training.callbacks import EpochReport, check_callbacks
-from tfnlp.training.recipe import Recipe, create_training_variables
+from tfnlp.training.optimizer import create_training_variables
+from tfnlp.training.recipe import Recipe
 
-_AUTO_CLASS = "TFAutoModelForTableQuestionAnswering"
+_ASKED_TOGETHER = 16  # questions, with tables of up to 512 tokens each
 _BY_ANSWER = ("cell_selection_preference", "huber_loss_delta")  # what the loss of numbers needs
 
 
@@ -54,6 +56,7 @@ class TableQuestionAnswerer:
         head: the Hugging Face TensorFlow head, a Keras model.
     """
 
+    auto_class: ClassVar[str] = "TFAutoModelForTableQuestionAnswering"
     layout = LAYOUT
 
     def __init__(self, config: Any, hf: Any, head: Any) -> None:
@@ -98,7 +101,7 @@ class TableQuestionAnswerer:
         if max_length is not None and not 0 < max_length <= limit:
             raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
         hf.model_max_length = max_length or min(hf.model_max_length, limit)
-        head = AutoHead(_AUTO_CLASS).from_pretrained(name_or_path, config=config, seed=seed, **location)
+        head = AutoHead(cls.auto_class).from_pretrained(name_or_path, config=config, seed=seed, **location)
         return cls(config, hf, head)
 
     def __repr__(self) -> str:
@@ -223,31 +226,47 @@ class TableQuestionAnswerer:
         Raises:
             DataError: if a table or a question is empty, a table is too long, or an input is none of these.
         """
+
+        def answer(records: Sequence[Record], progress: Callable[[int, int], Any] | None = None) -> list[TableAnswer]:
+            found: list[TableAnswer] = []
+            for chunk in chunked(records, _ASKED_TOGETHER):
+                found += self._answers(chunk, drop_rows)
+                if progress is not None:
+                    progress(len(found), len(records))
+            return found
+
         is_one = isinstance(inputs, (Mapping, tuple))
-        return answers_for(inputs, lambda given: self._answers(given, drop_rows), is_one=is_one)
+        return predicted(inputs, answer, self.as_record, is_one=is_one, together=512)
 
-    def _answers(self, inputs: Iterable[Any], drop_rows: bool) -> Iterator[TableAnswer]:
-        for number, given in enumerate(inputs, start=1):
-            record = as_table_question(given, number)
-            yield self._answer(record["table"], record["query"], f"question {number}", drop_rows)
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a table and a question."""
+        return as_table_question(given, number) | {"number": number}
 
-    def _answer(self, table: Any, query: str, where: str, drop_rows: bool) -> TableAnswer:
-        encoded = self._rows.encode(table, query, where=where, drop_rows=drop_rows)
-        encoded = {name: tf.constant(values, tf.int32) for name, values in encoded.items()}
+    def _answers(self, records: Sequence[Record], drop_rows: bool) -> list[TableAnswer]:
+        """Answer questions in one batch."""
+        encoded = self._rows.encode_together(records, drop_rows=drop_rows)
         outputs = self.head(encoded, training=False)
         logits = [outputs.logits]
         has_aggregation = bool(self.config.aggregation_labels) and outputs.logits_aggregation is not None
         if has_aggregation:
             logits.append(outputs.logits_aggregation)
-        (coordinates,), *found = self.hf.convert_logits_to_predictions(encoded, *logits)
-        cells = tuple(str(table.iat[place]) for place in coordinates)
+        coordinates, *found = self.hf.convert_logits_to_predictions(encoded, *logits)
+        aggregations = found[0] if has_aggregation else [None] * len(records)
+        chosen = zip(records, coordinates, aggregations, strict=True)
+        return [self._answer(record["table"], places, index) for record, places, index in chosen]
+
+    def _answer(self, table: Any, places: Sequence[tuple[int, int]], aggregation: int | None) -> TableAnswer:
+        cells = tuple(str(table.iat[place]) for place in places)
         name, prefix = "", ""
-        if has_aggregation:
-            (index,) = found[0]
-            name = self.config.aggregation_labels[index]
-            prefix = "" if index == self.config.no_aggregation_label_index else f"{name} > "
+        if aggregation is not None:
+            name = self.config.aggregation_labels[aggregation]
+            prefix = "" if aggregation == self.config.no_aggregation_label_index else f"{name} > "
         return TableAnswer(
-            prefix + ", ".join(cells), tuple(map(tuple, coordinates)), cells, name, _aggregated(name, cells)
+            prefix + ", ".join(cells),
+            tuple((row, column) for row, column in places),
+            cells,
+            name,
+            _aggregated(name, cells),
         )
 
     # Evaluating
@@ -287,7 +306,7 @@ class TableQuestionAnswerer:
         """Add tokens to the tokenizer, and rows for them to the network; see `PretrainedTask.add_tokens`."""
         num_added = extend_tokenizer(self.hf, tokens, special=special)
         if len(self.hf) > self.config.vocab_size:
-            self.head = with_vocabulary(self.head, _AUTO_CLASS, len(self.hf), seed=0)
+            self.head = with_vocabulary(self.head, self.auto_class, len(self.hf), seed=0)
         return num_added
 
     def save(self, directory: str | Path) -> None:

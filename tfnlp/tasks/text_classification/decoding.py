@@ -1,48 +1,40 @@
-"""From a text's logits to labels with scores."""
+"""Scores of labels, ranked."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tfnlp.outputs import Label, Labels
-from tfnlp.tasks.text_classification.records import MULTI, REGRESSION
+from tfnlp._backend import tf
+from tfnlp.export import TOLERANCE
+from tfnlp.labels import LabelMap
 
 
-def label_scores(logits: np.ndarray, problem_type: str) -> np.ndarray:
-    """Return probabilities of one label or of each by itself; of a regression, the numbers themselves.
+def ranked_labels(labels: LabelMap, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Rank the labels of each text by score, with TensorFlow ops.
 
     Args:
-        logits: Shape `(texts, labels)`, float32.
-        problem_type: by transformers' names.
+        labels: in the order of their ids.
+        scores: Shape `(batch, labels)`, float32.
 
     Returns:
-        Shape `(texts, labels)`, float32.
+        `labels`, string, `scores`, float32, and `order`, label ids, int32, of shape `(batch, labels)`, the likeliest
+        first; `label` and `score`, of shape `(batch,)`: the first of each.
     """
-    if problem_type == REGRESSION:
-        return logits
-    if problem_type == MULTI:
-        return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)  # the sigmoid, without overflow
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    order = tf.argsort(scores, direction="DESCENDING", stable=True)
+    names = tf.gather(tf.constant(labels.names), order)
+    ranked = tf.gather(scores, order, batch_dims=1)
+    return {"label": names[:, 0], "score": ranked[:, 0], "labels": names, "scores": ranked, "order": order}
 
 
-def ranked_labels(names: tuple[str, ...], scores: np.ndarray, least: np.ndarray | None = None) -> Labels:
-    """Return the labels of one text, the likeliest first.
-
-    Args:
-        names: of the labels.
-        scores: of the labels. Shape `(labels,)`.
-        least: the score that each must have to be given. Shape `(labels,)`. None: all are given.
-    """
-    order = np.argsort(-scores, kind="stable")
-    if least is not None:
-        order = order[(scores >= least)[order]]
-    return Labels(Label(names[i], float(scores[i])) for i in order)
+def in_order_of_ids(ranked: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Put what is ranked in the order of label ids. Both of shape `(texts, labels)`."""
+    found = np.empty_like(ranked)
+    np.put_along_axis(found, order, ranked, 1)
+    return found
 
 
-def are_close(first: Labels, second: Labels, tolerance: float = 1e-5) -> bool:
-    """Tell whether two lists hold the same labels with like scores; those with equal scores may change places."""
-    by_name = {label.name: label.score for label in second}
-    return len(first) == len(second) and all(
-        abs(label.score - by_name[label.name]) <= tolerance * max(1.0, abs(label.score)) for label in first
-    )
+def ties(scores: np.ndarray) -> np.ndarray:
+    """Tell which of ranked scores rounding may put in another order. Shape `(texts, labels)`, both."""
+    is_near = np.abs(np.diff(scores, axis=1)) <= TOLERANCE
+    edge = np.zeros((len(scores), 1), bool)
+    return np.concatenate([edge, is_near], 1) | np.concatenate([is_near, edge], 1)

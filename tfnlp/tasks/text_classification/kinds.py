@@ -1,4 +1,4 @@
-"""What a classifier of texts may be asked for, a class each: one label, several labels, or a number."""
+"""The kinds of labels that texts may have, a class each: one label, several labels, or a number."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import ClassVar
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import Target
-from tfnlp.data.readers import Record
+from tfnlp.data.batches import Target
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, LabelError
+from tfnlp.export import TOLERANCE
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
-from tfnlp.tasks.text_classification.decoding import are_close, label_scores, ranked_labels
+from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ranked_labels, ties
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, checked_examples
 from tfnlp.training.losses import cross_entropy
@@ -29,7 +30,7 @@ NUMBER = "score"  # the name of a regression's one label
 
 
 @dataclass(frozen=True)
-class TextProblem(abc.ABC):
+class Kind(abc.ABC):
     """What the labels of texts are, and all that depends on it.
 
     Attributes:
@@ -105,40 +106,36 @@ class TextProblem(abc.ABC):
         """Return the loss of logits of shape `(batch, labels)`."""
 
     @abc.abstractmethod
-    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport | RegressionReport:
-        """Compare logits, of shape `(records, labels)`, with what is right."""
+    def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return answers for logits of shape `(batch, labels)`, with TensorFlow ops.
 
-    def scores(self, logits: np.ndarray) -> np.ndarray:
-        """Return the scores of labels. Shape `(texts, labels)`, float32."""
-        return label_scores(logits, self.type)
-
-    def answer(self, scores: np.ndarray) -> Label | Labels:
-        """Return what to answer for a text. `scores` are of its labels; shape `(labels,)`."""
-        return ranked_labels(self.labels.names, scores)[0]
+        Returns:
+            What an exported model gives; and beside it `logits`, and `order`: label ids, the likeliest first, int32, of
+            shape `(batch, labels)`.
+        """
 
     @abc.abstractmethod
-    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the outputs of an exported model for logits of shape `(batch, labels)`."""
+    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport | RegressionReport:
+        """Compare answers, as `decode` gives them, with what is right."""
 
-    def served_alike(self, served: dict[str, np.ndarray], i: int, expected: Labels) -> bool:
-        """Tell whether a SavedModel's answer for input `i` is the expected one: all labels with their scores."""
-        return are_close(self.read(served, i), expected)
+    def ranked(self, found: dict[str, np.ndarray]) -> list[Labels]:
+        """Return for each text all labels with their scores, the likeliest first."""
+        names = self.labels.names
+        pairs = zip(found["order"].tolist(), found["scores"].tolist(), strict=True)
+        return [Labels(Label(names[i], score) for i, score in zip(*one, strict=True)) for one in pairs]
 
-    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
-        """Return all labels with their scores, as a SavedModel's outputs give them for input `i`."""
-        pairs = zip(served["labels"][i], served["scores"][i], strict=True)
-        return Labels(Label(name.decode(), float(score)) for name, score in pairs)
+    def answers(self, found: dict[str, np.ndarray]) -> Sequence[Label | Labels]:
+        """Return what to answer for each text."""
+        return [labels[0] for labels in self.ranked(found)]
 
-    def _ranked(self, scores: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Return the order of labels by score, and what to serve of it."""
-        order = tf.argsort(scores, direction="DESCENDING", stable=True)
-        labels = tf.gather(tf.constant(self.labels.names), order)
-        ranked = tf.gather(scores, order, batch_dims=1)
-        return order, {"label": labels[:, 0], "score": ranked[:, 0], "labels": labels, "scores": ranked}
+    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Tell where rounding may change what is no number; see `Task.undecided`."""
+        either = ties(found["scores"])
+        return {"labels": either, "label": either[:, 0]}
 
 
 @dataclass(frozen=True)
-class SingleLabel(TextProblem):
+class SingleLabel(Kind):
     """Each text has one label."""
 
     type = SINGLE
@@ -161,18 +158,18 @@ class SingleLabel(TextProblem):
         """Return the cross entropy."""
         return cross_entropy(self.labels, recipe.label_weights, recipe.label_smoothing)
 
-    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport:
-        """Compare the likeliest labels with the right ones."""
-        loss = float(self.loss(Recipe())(gold, logits).numpy())
-        return single_label_report(self.labels.names, gold, logits.argmax(1), loss=loss)
-
-    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the best label and all, the likeliest first."""
-        return self._ranked(tf.nn.softmax(logits))[1]
+        return ranked_labels(self.labels, tf.nn.softmax(logits)) | {"logits": logits}
+
+    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport:
+        """Compare the likeliest labels with the right ones."""
+        loss = float(self.loss(Recipe())(gold, found["logits"]).numpy())
+        return single_label_report(self.labels.names, gold, found["order"][:, 0], loss=loss)
 
 
 @dataclass(frozen=True)
-class MultiLabel(TextProblem):
+class MultiLabel(Kind):
     """Each text may have several labels, or none."""
 
     type = MULTI
@@ -206,31 +203,34 @@ class MultiLabel(TextProblem):
         _refuse_weights(recipe)
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
 
-    def report(self, gold: np.ndarray, logits: np.ndarray) -> ClassificationReport:
-        """Compare the labels that reach their thresholds with the right ones."""
-        loss = float(self.loss(Recipe())(gold, logits).numpy())
-        return multi_label_report(self.labels.names, gold > 0, self.scores(logits) >= self.least, loss=loss)
-
-    def answer(self, scores: np.ndarray) -> Labels:
-        """Return the labels that reach their thresholds."""
-        return ranked_labels(self.labels.names, scores, self.least)
-
-    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return all labels, the likeliest first, and which of them reach their thresholds."""
-        order, found = self._ranked(tf.math.sigmoid(logits))
-        return found | {"is_chosen": found["scores"] >= tf.gather(self.least, order)}
+        found = ranked_labels(self.labels, tf.math.sigmoid(logits))
+        return found | {"logits": logits, "is_chosen": found["scores"] >= tf.gather(self.least, found["order"])}
 
-    def served_alike(self, served: dict[str, np.ndarray], i: int, expected: Labels) -> bool:
-        """Tell also whether the same labels are given, those aside that rounding decides."""
-        least = {name: float(value) for name, value in zip(self.labels.names, self.least, strict=True)}
-        return super().served_alike(served, i, expected) and all(
-            is_chosen == (label.score >= least[label.name]) or abs(label.score - least[label.name]) <= 1e-5
-            for label, is_chosen in zip(self.read(served, i), served["is_chosen"][i], strict=True)
-        )
+    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport:
+        """Compare the labels that reach their thresholds with the right ones."""
+        loss = float(self.loss(Recipe())(gold, found["logits"]).numpy())
+        chosen = in_order_of_ids(found["is_chosen"], found["order"])
+        return multi_label_report(self.labels.names, gold > 0, chosen, loss=loss)
+
+    def answers(self, found: dict[str, np.ndarray]) -> list[Labels]:
+        """Return the labels that reach their thresholds, which come first unless thresholds differ."""
+        chosen = zip(self.ranked(found), found["is_chosen"], strict=True)
+        return [
+            Labels(label for label, is_one in zip(labels, is_chosen, strict=True) if is_one)
+            for labels, is_chosen in chosen
+        ]
+
+    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Tell also where a score is about its threshold."""
+        either = super().undecided(found)
+        is_near = np.abs(found["scores"] - self.least[found["order"]]) <= TOLERANCE
+        return either | {"is_chosen": is_near | either["labels"]}
 
 
 @dataclass(frozen=True)
-class Regression(TextProblem):
+class Regression(Kind):
     """Each text has a number."""
 
     type = REGRESSION
@@ -270,17 +270,18 @@ class Regression(TextProblem):
             raise ArgumentError("`label_smoothing` is for labels, not for numbers.")
         return keras.losses.MeanSquaredError()
 
-    def report(self, gold: np.ndarray, logits: np.ndarray) -> RegressionReport:
+    def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the numbers: of `scores` there is one a text."""
+        return {"score": logits[:, 0], "scores": logits, "order": tf.zeros_like(logits, tf.int32), "logits": logits}
+
+    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> RegressionReport:
         """Compare numbers."""
-        return regression_report(gold[:, 0].astype(np.float64), logits[:, 0].astype(np.float64))
+        return regression_report(gold[:, 0].astype(np.float64), found["score"].astype(np.float64))
 
-    def serve(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the numbers."""
-        return {"score": logits[:, 0]}
-
-    def read(self, served: dict[str, np.ndarray], i: int) -> Labels:
-        """Return the number, as a SavedModel's outputs give it for input `i`."""
-        return Labels([Label(self.labels.names[0], float(served["score"][i]))])
+    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return nothing: all is numbers."""
+        del found
+        return {}
 
 
 def _summed(gold: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
@@ -294,6 +295,4 @@ def _refuse_weights(recipe: Recipe) -> None:
         raise ArgumentError("`label_weights` are for texts with one label each.")
 
 
-TEXT_PROBLEMS: dict[ProblemType, type[TextProblem]] = {
-    problem.type: problem for problem in (SingleLabel, MultiLabel, Regression)
-}
+KINDS: dict[ProblemType, type[Kind]] = {kind.type: kind for kind in (SingleLabel, MultiLabel, Regression)}

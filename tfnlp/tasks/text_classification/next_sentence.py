@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target
-from tfnlp.data.readers import Record
+from tfnlp.data.batches import CHUNK, Target
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import DataError
 from tfnlp.labels import LabelMap
-from tfnlp.outputs import Labels
+from tfnlp.outputs import Label
 from tfnlp.reports import ClassificationReport
-from tfnlp.tasks.prediction import answers_for, numbered, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.task import TaskModel
-from tfnlp.tasks.text_classification.decoding import ranked_labels
+from tfnlp.rows import Rows
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.network import Outputs
+from tfnlp.tasks.prediction import numbered
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.kinds import SingleLabel
 from tfnlp.tasks.text_classification.records import LAYOUT, SINGLE, as_example, checked_examples
-from tfnlp.tasks.text_rows import TextRows
-from tfnlp.tokenization.encoded import Encoded
+from tfnlp.tasks.text_rows import mean_of_rows, text_rows, with_target
 from tfnlp.training.recipe import Recipe
 
-LABELS = LabelMap(("IsNext", "NotNext"))  # in the order of the head's logits
-_PROBLEM = SingleLabel(LABELS)
-_PREDICTED_TOGETHER = 2048  # pairs
+_KIND = SingleLabel(LabelMap(("IsNext", "NotNext")))  # in the order of the head's logits
 
 
 @final
-class NextSentencePrediction(TaskModel):
+class NextSentencePrediction(Task):
     """Tells whether a text follows another (Devlin et al. 2019); BERT's and MobileBERT's head.
 
     Records are pairs, `text` and `text_pair`, with `IsNext` or `NotNext` as `label`. A second text that is too long
@@ -43,36 +42,24 @@ class NextSentencePrediction(TaskModel):
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForNextSentencePrediction"
-    settings_class: ClassVar[type[Settings]] = Settings
+    unserved = frozenset({"order", "logits"})
     layout = LAYOUT
 
     # Training
 
-    targets: ClassVar[dict[str, Target]] = {"logits": _PROBLEM.target}  # type: ignore[misc]
-
-    def encode(self, records: Source) -> Iterator[RowChunk]:
-        """Yield labelled rows; each window of a pair has its label."""
-        for encoded, gold in self._labelled(records):
-            columns = encoded.features(self.tokenizer.input_names)
-            yield RowChunk(columns, encoded.splits, {"logits": gold[encoded.row_to_record]})
-
-    def _labelled(self, records: Source) -> Iterator[tuple[Encoded, np.ndarray]]:
-        for start, chunk in numbered(checked_examples(records, SINGLE), CHUNK):
-            for number, record in enumerate(chunk, start=start):
-                _check_pair(record, f"{records.name}: record {number}")
-            gold = _PROBLEM.checked_gold(chunk, f"{records.name}: record", start)
-            yield self._encoded(chunk), gold
-
-    def _encoded(self, records: Sequence[Record]) -> Encoded:
-        return self._rows.encode(*([record[name] for record in records] for name in ("text", "text_pair")))
-
     @property
-    def _rows(self) -> TextRows:
-        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride)
+    def targets(self) -> dict[str, Target]:
+        """A label id."""
+        return {"logits": _KIND.target}
+
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield labelled rows; each window of a pair has its label."""
+        for chunk, gold in _checked(records, CHUNK):
+            yield with_target(self.rows_of(chunk), gold)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy."""
-        return {"logits": _PROBLEM.loss(recipe)}
+        return {"logits": _KIND.loss(recipe)}
 
     # Evaluation
 
@@ -86,17 +73,15 @@ class NextSentencePrediction(TaskModel):
             DataError: if a record can't be used.
             LabelError: if a label is neither of the two.
         """
-        found = [(gold, self._logits(encoded, len(gold))) for encoded, gold in self._labelled(self.source(records))]
-        gold, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return _PROBLEM.report(gold, logits)
+        checked = _checked(self.source(records), self.answered_together)
+        gold, found = zip(*((gold, self.ask(chunk).answers) for chunk, gold in checked), strict=True)
+        answers = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return _KIND.report(np.concatenate(gold), answers)
 
     @property
     def main_metric(self) -> str:
         """The share of right answers."""
         return "accuracy"
-
-    def _logits(self, encoded: Encoded, num_records: int) -> np.ndarray:
-        return self._rows.outputs(self.forward, encoded, num_records)["logits"]
 
     # Prediction
 
@@ -113,59 +98,53 @@ class NextSentencePrediction(TaskModel):
         Raises:
             DataError: if an input is no pair.
         """
-        is_one = isinstance(inputs, (str, tuple, dict))
-        return answers_for(inputs, lambda given: (labels[0] for labels in self._ranked(given)), is_one=is_one)
+        return self.predict_by(inputs, is_one=isinstance(inputs, (str, tuple, dict)))
 
-    def _ranked(self, inputs: Iterable[Any]) -> Iterator[Labels]:
-        for _, records in records_of(inputs, _PREDICTED_TOGETHER, _as_pair):
-            for scores in _PROBLEM.scores(self._logits(self._encoded(records), len(records))):
-                yield ranked_labels(LABELS.names, scores)
-
-    # Serving
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a pair of texts."""
+        return _check_pair(as_example(given, number), f"text {number}")
 
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
         """The two texts."""
         return {name: tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_pair")}
 
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return first and second texts."""
-        records = [_as_pair(given, number) for number, given in enumerate(inputs, start=1)]
-        return {name: [record[name] for record in records] for name in self.serving_inputs}
-
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
         """Put each text after its first letters."""
         return [(text.strip()[:6], text) for text in texts]
 
-    def serving_outputs(self, *, text: tf.Tensor, text_pair: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
+    def rows(self, inputs: Tensors, settings: Settings) -> Rows:
+        """Make rows of pairs."""
+        window: dict[str, Any] = {"max_length": settings.max_length, "stride": settings.stride}
+        return text_rows(self.tokenizer, inputs["text"], inputs["text_pair"], **window)
 
-        Args:
-            text: Shape `(batch,)`, string.
-            text_pair: Shape `(batch,)`, string.
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Settings) -> dict[str, tf.Tensor]:
+        """Rank the two labels.
 
         Returns:
             `label`, string, and `score`, float32, of shape `(batch,)`; `labels` and `scores`, of shape `(batch, 2)`:
-            both, the likelier first.
+            both, the likelier first. Beside these, which are served, see `Kind.decode`.
         """
-        return _PROBLEM.serve(self._rows.outputs_in_graph(self.forward, text, text_pair)["logits"])
+        return _KIND.decode(mean_of_rows(outputs["logits"], rows, tf.size(inputs["text"])))
 
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        return [
-            f"{given!r:.80}: served {_PROBLEM.read(served, i)}, predicted {labels}"
-            for i, (given, labels) in enumerate(zip(inputs, self._ranked(inputs), strict=True))
-            if not _PROBLEM.served_alike(served, i, labels)
-        ]
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Settings) -> Sequence[Label]:
+        """Write the likelier label down."""
+        return [labels[0] for labels in _KIND.ranked(found)]
+
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell where both labels have about the same score."""
+        return _KIND.undecided(found)
 
 
-def _check_pair(record: Record, where: str) -> None:
+def _checked(records: Source, together: int) -> Iterator[tuple[list[Record], np.ndarray]]:
+    """Yield pairs, many at a time, and what is right for each."""
+    for start, chunk in numbered(checked_examples(records, SINGLE), together):
+        for number, record in enumerate(chunk, start=start):
+            _check_pair(record, f"{records.name}: record {number}")
+        yield chunk, _KIND.checked_gold(chunk, f"{records.name}: record", start)
+
+
+def _check_pair(record: Record, where: str) -> Record:
     if record["text_pair"] is None:
         raise DataError(f"{where}: expected a pair of texts; found one.")
-
-
-def _as_pair(given: Any, number: int) -> Record:
-    """Make a record of what `predict` takes."""
-    record = as_example(given, number)
-    _check_pair(record, f"text {number}")
     return record

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from tfnlp.data.readers import Record
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, checked, text_problem
 from tfnlp.data.tables import read_examples
 from tfnlp.errors import DataError
@@ -19,6 +19,9 @@ REGRESSION: Final = "regression"
 PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 
 _FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*")
+_WHOLE = re.compile(r"[-+]?\d+\.0+")
+_LIST = re.compile(r"\[.*\]")
+_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 LAYOUT = Layout(
     read=read_examples,
@@ -29,7 +32,7 @@ LAYOUT = Layout(
     },
     classes="label",
     pair=lambda first, second: {"text": first, "label": second},
-    options=frozenset({"columns", "separator", "label_separator", "label_names"}),
+    options=frozenset({"columns", "separator", "label_separator", "label_names", "rename", "encoding", "on_error"}),
 )  # fmt: skip
 
 
@@ -79,16 +82,36 @@ def _label_problem(record: Record, problem_type: str) -> str | None:
             return f"`label` must be a list of label names; found {label!r:.80}."
         return None
     is_name = isinstance(label, (str, int)) or (isinstance(label, float) and label.is_integer())
-    if not is_name or label == "":
+    if not is_name or not str(label).strip():
         return f"`label` must be the name of a label; found {label!r:.80}."
+    return _suspicion(str(label).strip())
+
+
+def _suspicion(label: str) -> str | None:
+    """Return why the name of a label is likely something else, or None."""
+    if _LIST.fullmatch(label):
+        return (
+            f"`label` {label!r:.80} looks like a list written as text. Give lists, or pass `label_separator=` for a "
+            "file whose texts have several labels."
+        )
+    if _COMMA.fullmatch(label):
+        return (
+            f"`label` {label!r} is neither a name nor a number: write decimal fractions with a point, or pass "
+            "`label_separator=','` if these are several labels."
+        )
     return None
 
 
 def _name(label: Any) -> str:
-    return str(int(label)) if isinstance(label, float) else str(label)  # 1.0 was 1 before a table had gaps
+    name = str(label).strip()
+    return name.split(".")[0] if _WHOLE.fullmatch(name) else name  # 1.0 was 1 before a table had gaps
 
 
-_TO_LABEL: dict[str, Callable[[Any], Any]] = {SINGLE: _name, MULTI: list, REGRESSION: float}
+def _names(labels: Any) -> list[str]:
+    return [str(label).strip() for label in labels]
+
+
+_TO_LABEL: dict[str, Callable[[Any], Any]] = {SINGLE: _name, MULTI: _names, REGRESSION: float}
 
 
 def inferred_problem_type(source: Source) -> ProblemType:

@@ -2,163 +2,129 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, final
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any, ClassVar, final
 
 import numpy as np
 
-from tfnlp._backend import tf
-from tfnlp.checkpoints.directories import (
-    SETTINGS_FILE,
-    holds_checkpoint,
-    read_settings,
-    write_settings,
-    written_whole,
-)
-from tfnlp.checkpoints.heads import LOCATION, find_file
-from tfnlp.data.pipeline import CHUNK
-from tfnlp.data.sources import as_source, as_text
+from tfnlp._backend import keras, tf
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import CHUNK, Target
+from tfnlp.data.files import Record
+from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError, LabelError
-from tfnlp.export import export_saved_model
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport
-from tfnlp.tasks.prediction import answers_for, numbered, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.text_classification.decoding import are_close, ranked_labels
-from tfnlp.tasks.text_classification.kinds import TEXT_PROBLEMS
+from tfnlp.rows import Rows, as_numpy
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.head_labels import HeadLabels
+from tfnlp.tasks.learned import Learned
+from tfnlp.tasks.network import Outputs
+from tfnlp.tasks.prediction import numbered
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ties
+from tfnlp.tasks.text_classification.kinds import KINDS, SingleLabel
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
 from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, SINGLE, checked_examples
+from tfnlp.tasks.text_classification.settings import ZeroShotClassifierSettings
 from tfnlp.tasks.text_classification.task import SequenceClassifier
+from tfnlp.tasks.text_rows import mean_of_rows, text_rows, with_target
 from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.recipe import Recipe
 
-_PREDICTED_TOGETHER = 512  # pairs of a text and a label
-_SAMPLE_LABELS = ("science", "travel", "food")
+_SAMPLE_LABELS = ("science", "travel", "food")  # by which an exported model is compared
 
 
 @final
-class ZeroShotClassifier:
-    """Classifies texts by labels that are given with them, over a classifier of natural language inference.
+class ZeroShotClassifier(Task):
+    """Classifies texts by labels that are given with them, by a network of natural language inference.
 
-    Yin, Hay and Roth, "Benchmarking zero-shot text classification" (2019); answers as transformers' pipeline.
+    Yin, Hay and Roth, "Benchmarking zero-shot text classification" (2019); answers as transformers' pipeline. It is
+    trained on pairs of a text and a hypothesis, labelled `entailment`, `neutral` or `contradiction`, and evaluated on
+    texts with labels of their own.
 
     Example:
         zero_shot = ZeroShotClassifier.from_pretrained("roberta-large-mnli")
         zero_shot.predict("The cat sat on the mat.", ["pets", "politics"])  # [Label(name='pets', ...), ...]
-
-    Attributes:
-        nli: the classifier of pairs of a text and a hypothesis.
-        hypothesis_template: the hypothesis, `{}` for the label.
-        multi_label: whether each label is right or wrong by itself; else their scores add up to 1.
     """
 
+    auto_class: ClassVar[str] = SequenceClassifier.auto_class
+    settings_class: ClassVar[type[Settings]] = ZeroShotClassifierSettings
+    own_options: ClassVar[tuple[str, ...]] = ("labels",)
+    unserved = frozenset({"order"})
+    answered_together = 512  # texts, each beside every label
     layout = LAYOUT
 
-    def __init__(
-        self,
-        nli: SequenceClassifier,
-        *,
-        hypothesis_template: str = "This example is {}.",
-        multi_label: bool = False,
-    ) -> None:
-        """Take a classifier whose labels say whether a text entails a hypothesis.
+    @classmethod
+    def from_classifier(cls, classifier: SequenceClassifier, **settings: Any) -> ZeroShotClassifier:
+        """Make one of a classifier of pairs whose labels say whether a text entails a hypothesis; they share weights.
 
-        It serves as it is, but for two settings: it reads pairs, and of one that is too long the text becomes windows.
+        Args:
+            classifier: a trained one; it stays as it is.
+            settings: `hypothesis_template`, `multi_label`; others are the classifier's.
 
         Raises:
-            LabelError: if no label of it does.
-            ArgumentError: if the template has no place for the label.
+            LabelError: if no label of it is `entailment`.
         """
-        if hypothesis_template.count("{}") != 1:
-            raise ArgumentError(f"`hypothesis_template` needs one `{{}}` for the label; it is {hypothesis_template!r}.")
-        names = [name.lower() for name in nli.known_labels.names]
-        if nli.problem_type not in (SINGLE, None) or not any(name.startswith("entail") for name in names):
-            raise LabelError(
-                f"a classifier of natural language inference has a label 'entailment'; this one's are {names}. Use a "
-                "checkpoint that was trained on MNLI or the like."
-            )
-        _ = nli.forward  # built once, for both
-        self.nli = copy.copy(nli)
-        self.nli.settings = replace(nli.settings, pairs=True, truncation="only_first")
-        self.hypothesis_template = hypothesis_template
-        self.multi_label = multi_label
-        self._entailment = next(i for i, name in enumerate(names) if name.startswith("entail"))
-        by_place = len(names) - 1 if self._entailment == 0 else 0  # where the name does not tell
-        self._contradiction = next((i for i, name in enumerate(names) if name.startswith("contra")), by_place)
+        shared = {field.name: getattr(classifier.settings, field.name) for field in fields(Settings)}
+        chosen = ZeroShotClassifierSettings(**{**shared, "windows": classifier.settings.windows, **settings})
+        _ = classifier.head  # built once, for both
+        return cls(
+            classifier.checkpoint, classifier.tokenizer, Learned(chosen, _checked_labels(classifier.learned.labels))
+        )
 
     @classmethod
-    def from_pretrained(
-        cls,
-        name_or_path: str | Path,
-        *,
-        hypothesis_template: str | None = None,
-        multi_label: bool | None = None,
-        **options: Any,
-    ) -> ZeroShotClassifier:
-        """Make one from a checkpoint that was trained on natural language inference.
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+        """Let heads that read the last token of a row find it."""
+        SequenceClassifier.prepare(checkpoint, preprocessor)
 
-        Args:
-            name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
-            hypothesis_template: the hypothesis, `{}` for the label; None: the saved one, or "This example is {}.".
-            multi_label: whether each label is right or wrong by itself; None: as saved, or no.
-            options: as in `SequenceClassifier.from_pretrained`.
+    @classmethod
+    def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels:
+        """Return the labels of inference that the checkpoint has."""
+        return _checked_labels(SequenceClassifier.labels_at_first(checkpoint, **own_options))
 
-        Raises:
-            CheckpointError: if the checkpoint is missing, incomplete or damaged.
-            LabelError: if it has no label for entailment.
-        """
-        location = {key: options[key] for key in LOCATION if key in options}
-        file = find_file(name_or_path, SETTINGS_FILE, **location)
-        name, saved = read_settings(file) if file is not None else ("", {})
-        given = {"hypothesis_template": hypothesis_template, "multi_label": multi_label}
-        own: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        if name == cls.__name__:
-            own = {key: saved.pop(key) for key in given} | own
-            if "max_length" in options:
-                saved.pop("stride")  # it was chosen for the saved length
-            options = saved | options
-        return cls(SequenceClassifier.from_pretrained(name_or_path, **options), **own)
+    # Training
 
-    def __repr__(self) -> str:
-        return f"ZeroShotClassifier({self.nli!r}, {self.hypothesis_template!r}, multi_label={self.multi_label})"
+    def learn(self, records: Source) -> Learned:
+        """Take the labels of inference from training data, if they are unknown."""
+        found: Any = self.learned.labels
+        if found.labels is None:
+            found = found.named(SingleLabel.labels_of(records).names, self.checkpoint)
+        return Learned(self.settings, _checked_labels(replace(found, problem_type=SINGLE)))
 
-    def predict(self, texts: Any, labels: Sequence[str], *, multi_label: bool | None = None) -> Any:
-        """Score labels for texts.
+    @property
+    def targets(self) -> dict[str, Target]:
+        """A label id."""
+        return {"logits": SingleLabel(self.known_labels).target}
 
-        Args:
-            texts: a text, or a dict of `text`; a list of them; or an iterable, whose answers then come as a generator.
-            labels: to choose among; all are scored.
-            multi_label: another than the classifier's own.
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield rows of pairs of a text and a hypothesis; each window of a long text has its text's label."""
+        kind = SingleLabel(self.known_labels)
+        for start, chunk in numbered(checked_examples(records, SINGLE), CHUNK):
+            for number, record in enumerate(chunk, start):
+                if record["text_pair"] is None:
+                    raise DataError(
+                        f"{records.name}: record {number}: expected a text and a hypothesis (`text`, `text_pair`); "
+                        "found one text. Zero-shot classifiers are trained on natural language inference."
+                    )
+            texts, hypotheses = ([record[name] for record in chunk] for name in ("text", "text_pair"))
+            rows = as_numpy(self._pair_rows(texts, hypotheses, self.settings))
+            yield with_target(rows, kind.checked_gold(chunk, f"{records.name}: record", start))
 
-        Returns:
-            `Labels` for one text, the likeliest first, else `Predictions`: a sequence of those.
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy of inference."""
+        return {"logits": SingleLabel(self.known_labels).loss(recipe)}
 
-        Raises:
-            ArgumentError: if there is no label, or one twice.
-            DataError: if a text is no string.
-        """
-        if isinstance(labels, str) or not labels or len(set(labels)) < len(labels):
-            raise ArgumentError(f"`labels` must be a list of different labels, at least one; it is {labels!r}.")
-        wanted = self.multi_label if multi_label is None else multi_label
-        answers = partial(self._answers, labels=tuple(labels), multi_label=wanted)
-        return answers_for(texts, answers, is_one=isinstance(texts, (str, dict)))
+    # Evaluation
 
-    def _answers(self, texts: Iterable[Any], labels: tuple[str, ...], multi_label: bool) -> Iterator[Labels]:
-        hypotheses = [self.hypothesis_template.replace("{}", label) for label in labels]
-        for _, chunk in records_of(texts, max(1, _PREDICTED_TOGETHER // len(labels)), as_text):
-            logits = self.nli.logits([(text, hypothesis) for text in chunk for hypothesis in hypotheses])
-            logits = logits.reshape(len(chunk), len(labels), -1)
-            is_apart = multi_label or len(labels) == 1
-            compared = (
-                logits[..., [self._contradiction, self._entailment]] if is_apart else logits[..., self._entailment]
-            )
-            powers = np.exp(compared - compared.max(-1, keepdims=True))
-            scores = powers / powers.sum(-1, keepdims=True)
-            yield from (ranked_labels(labels, found) for found in (scores[..., 1] if is_apart else scores))
+    def check_validation(self, records: Source) -> None:
+        """Raise what is wrong with texts and their labels."""
+        kind = KINDS[MULTI if self.settings.multi_label else SINGLE]
+        for _ in _checked_texts(records, kind.type, CHUNK):
+            pass
 
     def evaluate(self, records: Any, *, labels: Sequence[str] | None = None) -> ClassificationReport:
         """Compare answers with labels; where `multi_label`, those with a score of 0.5 or more are the answer.
@@ -171,76 +137,64 @@ class ZeroShotClassifier:
             DataError: if a record can't be used.
             LabelError: if a record's label is not among the labels.
         """
-        source = as_source(records, self.layout)
-        kind = TEXT_PROBLEMS[MULTI if self.multi_label else SINGLE]
-        problem = kind(kind.labels_of(source) if labels is None else LabelMap(tuple(labels)))
-        names = problem.labels.names
+        source = self.source(records)
+        of_kind = KINDS[MULTI if self.settings.multi_label else SINGLE]
+        kind = of_kind(of_kind.labels_of(source) if labels is None else LabelMap(tuple(labels)))
         gold, scores = [], []
-        for start, chunk in numbered(checked_examples(source, kind.type), CHUNK):
-            if any(record["text_pair"] is not None for record in chunk):
-                raise DataError(f"{source.name}: expected one text in each record; found pairs.")
-            gold.append(problem.checked_gold(chunk, f"{source.name}: record", start))
-            for answer in self.predict([record["text"] for record in chunk], names):
-                by_name = {label.name: label.score for label in answer}
-                scores.append([by_name[name] for name in names])
-        right, found = np.concatenate(gold), np.array(scores)
-        if self.multi_label:
-            return multi_label_report(names, right > 0, found >= 0.5)
-        return single_label_report(names, right, found.argmax(1))
+        for start, chunk in _checked_texts(source, kind.type, CHUNK):
+            gold.append(kind.checked_gold(chunk, f"{source.name}: record", start))
+            found = self.ask([{"text": record["text"], "labels": kind.labels.names} for record in chunk]).answers
+            scores.append(in_order_of_ids(found["scores"], found["order"]))
+        right, score = np.concatenate(gold), np.concatenate(scores)
+        if self.settings.multi_label:
+            return multi_label_report(kind.labels.names, right > 0, score >= 0.5)
+        return single_label_report(kind.labels.names, right, score.argmax(1))
 
-    # Files
+    @property
+    def main_metric(self) -> str:
+        """The mean F1 of the labels."""
+        return SingleLabel.main_metric
 
-    def save(self, directory: str | Path) -> None:
-        """Write what `SequenceClassifier.save` writes, and this task's settings; `tfnlp.load` reads it.
+    # Prediction
 
-        Raises:
-            ArgumentError: if the directory holds something else than a checkpoint.
-        """
-        own = {"hypothesis_template": self.hypothesis_template, "multi_label": self.multi_label}
-        with written_whole(directory, is_older=holds_checkpoint) as target:
-            self.nli.write_into(target)
-            write_settings(target, type(self).__name__, asdict(self.nli.settings) | own)
-
-    # Serving
-
-    def export(self, directory: str | Path, *, samples: Sequence[str] = ()) -> None:
-        """Write a SavedModel that takes texts and labels: `text`, `[batch]`, and `labels`, `[batch, labels]`.
-
-        Its outputs are `labels` and `scores`, of shape `[batch, labels]`, the likeliest first.
+    def predict(  # type: ignore[override]
+        self,
+        texts: Any,
+        labels: Sequence[str],
+        *,
+        multi_label: bool | None = None,
+        hypothesis_template: str | None = None,
+    ) -> Any:
+        """Score labels for texts.
 
         Args:
-            directory: where to write.
-            samples: texts of your own to compare with `predict`.
+            texts: a text, or a dict of `text`; a list of them; or an iterable, whose answers then come as a generator.
+            labels: to choose among; all are scored.
+            multi_label: another than the classifier's own.
+            hypothesis_template: another than the classifier's own.
+
+        Returns:
+            `Labels` for one text, the likeliest first, else `Predictions`: a sequence of those.
 
         Raises:
-            ExportError: if an answer differs; nothing is left in the directory then.
-            UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
+            ArgumentError: if there is no label, or one twice.
+            DataError: if a text is no string.
         """
-        export_saved_model(self, directory, samples=samples)
+        if isinstance(labels, str) or not labels or len(set(labels)) < len(labels) or "" in labels:
+            raise ArgumentError(f"`labels` must be a list of different labels, at least one; it is {labels!r}.")
+        names = tuple(labels)
+        given = {"multi_label": multi_label, "hypothesis_template": hypothesis_template}
+        settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
+        is_one = isinstance(texts, (str, dict))
 
-    def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
-        """Add tokens to `nli`; see `TaskModel.add_tokens`."""
-        return self.nli.add_tokens(tokens, special=special)
+        def as_record(given: Any, number: int) -> Record:
+            return {"text": as_text(given, number), "labels": names}
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The checkpoint's tokenizer."""
-        return self.nli.tokenizer
+        return self.predict_by(texts, settings=settings, is_one=is_one, as_record=as_record)
 
-    @property
-    def settings(self) -> Settings:
-        """The settings of `nli`."""
-        return self.nli.settings
-
-    @property
-    def model(self) -> Any:
-        """The plain Keras model of `nli`."""
-        return self.nli.model
-
-    @property
-    def forward(self) -> Any:
-        """The network of `nli` as one graph."""
-        return self.nli.forward
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a text, and put labels beside it by which an exported model is compared."""
+        return {"text": as_text(given, number), "labels": _SAMPLE_LABELS}
 
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
@@ -250,42 +204,88 @@ class ZeroShotClassifier:
             "labels": tf.TensorSpec([None, None], tf.string, name="labels"),
         }
 
-    def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return texts, each with the same few labels, by which an exported model is compared."""
-        return {"text": list(inputs), "labels": [list(_SAMPLE_LABELS) for _ in inputs]}
+    def rows(self, inputs: Tensors, settings: ZeroShotClassifierSettings) -> Rows:
+        """Make rows of each text with the hypothesis of each of its labels."""
+        before, after = settings.hypothesis_template.split("{}")
+        labels = inputs["labels"]
+        hypotheses = tf.reshape(tf.strings.join([before, labels, after]), [-1])
+        return self._pair_rows(tf.repeat(inputs["text"], tf.shape(labels)[1]), hypotheses, settings)
 
-    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
-        """Return the texts."""
-        return list(texts)
+    def _pair_rows(self, texts: Any, hypotheses: Any, settings: ZeroShotClassifierSettings) -> Rows:
+        return text_rows(
+            self.tokenizer, texts, hypotheses, max_length=settings.max_length, stride=settings.stride,
+            truncation="only_first", windows=settings.windows,
+        )  # fmt: skip
 
-    def serving_outputs(self, *, text: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answer in the graph.
-
-        Args:
-            text: Shape `(batch,)`, string.
-            labels: Shape `(batch, labels)`, string.
+    def decode(
+        self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: ZeroShotClassifierSettings
+    ) -> dict[str, tf.Tensor]:
+        """Rank labels by how far each text entails their hypotheses; a label of no letters fills up, and has no score.
 
         Returns:
-            `labels`, string, and `scores`, float32, of shape `(batch, labels)`, the likeliest first.
+            `labels`, string, and `scores`, float32, of shape `(batch, labels)`, the likeliest first; and beside these,
+            which are served, `order`, int32: their places among the labels that were given.
         """
-        before, after = self.hypothesis_template.split("{}")
+        labels = inputs["labels"]
         shape = tf.shape(labels)
-        hypotheses = tf.reshape(tf.strings.join([before, labels, after]), [-1])
-        logits = self.nli.logits_in_graph(tf.repeat(text, shape[1]), hypotheses)
-        logits = tf.reshape(logits, [shape[0], shape[1], len(self.nli.known_labels)])
-        entailment = logits[..., self._entailment]
-        apart = tf.math.sigmoid(entailment - logits[..., self._contradiction])
-        together = tf.where(tf.equal(shape[1], 1), apart, tf.nn.softmax(entailment))
-        scores = apart if self.multi_label else together
-        order = tf.argsort(scores, direction="DESCENDING", stable=True)
-        return {"labels": tf.gather(labels, order, batch_dims=1), "scores": tf.gather(scores, order, batch_dims=1)}
+        logits = mean_of_rows(outputs["logits"], rows, tf.size(labels))
+        logits = tf.reshape(logits, [shape[0], shape[1], len(self.known_labels)])
+        entails, contradicts = _places(self.known_labels)
+        is_label = tf.not_equal(labels, "")
+        entailment = tf.where(is_label, logits[..., entails], logits.dtype.min)
+        apart = tf.where(is_label, tf.math.sigmoid(entailment - logits[..., contradicts]), 0.0)
+        is_alone = tf.equal(tf.math.count_nonzero(is_label, 1, keepdims=True), 1)
+        scores = apart if settings.multi_label else tf.where(is_alone, apart, tf.nn.softmax(entailment))
+        order = tf.argsort(tf.where(is_label, scores, -1.0), direction="DESCENDING", stable=True)
+        return {
+            "labels": tf.gather(labels, order, batch_dims=1),
+            "scores": tf.gather(scores, order, batch_dims=1),
+            "order": order,
+        }
 
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = []
-        for i, (text, answer) in enumerate(zip(inputs, self.predict(list(inputs), _SAMPLE_LABELS), strict=True)):
-            pairs = zip(served["labels"][i], served["scores"][i], strict=True)
-            theirs = Labels(Label(name.decode(), float(score)) for name, score in pairs)
-            if not are_close(theirs, answer):
-                differences.append(f"{text[:80]!r}: served {theirs}, predicted {answer}")
-        return differences
+    def answers(
+        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: ZeroShotClassifierSettings
+    ) -> list[Labels]:
+        """Write labels down."""
+        ranked = zip(records, found["order"].tolist(), found["scores"].tolist(), strict=True)
+        return [
+            Labels(Label(record["labels"][i], score) for i, score in zip(order, scores, strict=True))
+            for record, order, scores in ranked
+        ]
+
+    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+        """Tell where labels have about the same score."""
+        return {"labels": ties(found["scores"])}
+
+
+def _checked_texts(records: Source, kind: str, together: int) -> Iterator[tuple[int, list[Record]]]:
+    """Yield texts with labels, many at a time, after the number of the first."""
+    for start, chunk in numbered(checked_examples(records, kind), together):
+        if any(record["text_pair"] is not None for record in chunk):
+            raise DataError(f"{records.name}: expected one text in each record; found pairs.")
+        yield start, chunk
+
+
+def _checked_labels(labels: HeadLabels | None) -> Any:
+    """Return the labels of a head, if one of them is of entailment.
+
+    Raises:
+        LabelError: if none is.
+    """
+    names = [] if labels is None or labels.labels is None else [name.lower() for name in labels.labels.names]
+    if labels is not None and labels.labels is not None:
+        is_single = labels.problem_type in (SINGLE, None)
+        if not is_single or not any(name.startswith("entail") for name in names):
+            raise LabelError(
+                f"a classifier of natural language inference has a label 'entailment'; this one's are {names}. Use a "
+                "checkpoint that was trained on MNLI or the like."
+            )
+    return labels
+
+
+def _places(labels: LabelMap) -> tuple[int, int]:
+    """Return the ids of entailment and contradiction; where no name tells the latter, it is at the other end."""
+    names = [name.lower() for name in labels.names]
+    entails = next(i for i, name in enumerate(names) if name.startswith("entail"))
+    by_place = len(names) - 1 if entails == 0 else 0
+    return entails, next((i for i, name in enumerate(names) if name.startswith("contra")), by_place)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
-
-PoolingMode = Literal["mean", "cls", "max"]
-POOLING_MODES: tuple[str, ...] = get_args(PoolingMode)
+from tfnlp.tasks.text_encoding.settings import POOLING_MODES, PoolingMode
 
 
 @keras.utils.register_keras_serializable("tfnlp")

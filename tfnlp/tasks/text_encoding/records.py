@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tfnlp.data.readers import Record
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, checked, text_problem
 from tfnlp.data.tables import read_examples
 
@@ -18,7 +18,7 @@ LAYOUT = Layout(
     },
     classes="",
     pair=lambda first, second: {"text": first, "text_pair": second},
-    options=frozenset({"columns", "separator"}),
+    options=frozenset({"columns", "separator", "rename", "encoding", "on_error"}),
 )  # fmt: skip
 
 

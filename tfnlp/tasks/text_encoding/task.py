@@ -2,72 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import CHUNK, RowChunk, Target, chunked
-from tfnlp.data.readers import Record
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import CHUNK, Target, chunked
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.outputs import Predictions
+from tfnlp.padding import flattened
 from tfnlp.reports import AccuracyReport, RegressionReport
-from tfnlp.tasks.network import all_token_outputs
-from tfnlp.tasks.prediction import answers_for, records_of
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.task import TaskModel
-from tfnlp.tasks.text_encoding.pooling import POOLING_MODES, Pooling, PoolingMode
+from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.learned import Learned
+from tfnlp.tasks.network import Features, Outputs
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tasks.text_encoding.pooling import Pooling
 from tfnlp.tasks.text_encoding.records import LAYOUT, checked_pairs, has_scores
 from tfnlp.tasks.text_encoding.sentence_transformers import read_pooling, write_pooling
-from tfnlp.tasks.text_rows import TextRows, Windows
+from tfnlp.tasks.text_encoding.settings import TextEncoderSettings
+from tfnlp.tasks.text_rows import mean_of_rows, text_rows
+from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.losses import CosineError, RankingLoss
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.regression import regression_report
 
-_PREDICTED_TOGETHER = 2048  # texts sorted by length together
 _COMPARED_TOGETHER = 1024  # texts with all others
 _TOKENS, _TEXT = "last_hidden_state", "embedding"
 
 
-@dataclass(frozen=True)
-class TextEncoderSettings(Settings):
-    """What it remembers beside the network.
-
-    Attributes:
-        pooling: how the vectors of tokens become one: `mean`, `cls` (the first token's) or `max`.
-        normalize: whether a text's vector has length 1.
-        windows: of a text longer than a row, whether the `mean` of its windows' vectors counts, or the `first`'s alone.
-        objective: what pairs teach: their `cosine` is a score, or `ranking`: each text's own pair is nearer than those
-            of the others in its batch. None: training data tells.
-        highest_score: the score of pairs that mean the same.
-    """
-
-    pooling: PoolingMode = "mean"
-    normalize: bool = False
-    windows: Windows = "mean"
-    objective: Literal["cosine", "ranking"] | None = None
-    highest_score: float = 1.0
-
-    def __post_init__(self) -> None:
-        allowed = {
-            "pooling": POOLING_MODES,
-            "windows": ("mean", "first"),
-            "objective": ("cosine", "ranking", None),
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise ArgumentError(f"`{name}` must be one of {values}; it is {getattr(self, name)!r}.")
-        if self.highest_score <= 0:
-            raise ArgumentError(f"`highest_score` must be more than 0; it is {self.highest_score}.")
-
-
 @final
-class TextEncoder(TaskModel):
+class TextEncoder(Task):
     """Turns texts into vectors. Checkpoints of sentence-transformers bring their pooling along.
 
     Example:
@@ -80,22 +52,23 @@ class TextEncoder(TaskModel):
     settings_class: ClassVar[type[Settings]] = TextEncoderSettings
     layout = LAYOUT
     output_names = (_TOKENS, _TEXT)
-    settings: TextEncoderSettings
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        if self.config.is_encoder_decoder:
+    @classmethod
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+        """Refuse networks that have no one vector for a text."""
+        if checkpoint.config.is_encoder_decoder:
             raise UnsupportedModelError(
-                f"{self.config.model_type!r} has an encoder and a decoder, and no one vector for a text: take a "
+                f"{checkpoint.config.model_type!r} has an encoder and a decoder, and no one vector for a text: take a "
                 "checkpoint that is an encoder (BERT, RoBERTa, MPNet ...)."
             )
 
     @classmethod
-    def settings_beside(cls, name_or_path: str | Path, **location: Any) -> dict[str, Any]:
+    def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
         """Return what a checkpoint of sentence-transformers tells of its pooling."""
-        return read_pooling(name_or_path, **location)
+        assert checkpoint.name_or_path is not None, "read from somewhere"
+        return read_pooling(checkpoint.name_or_path, **checkpoint.location)
 
-    def write_beside(self, directory: Path) -> None:
+    def write_for_others(self, directory: Path) -> None:
         """Write what sentence-transformers reads."""
         settings = self.settings
         write_pooling(
@@ -116,45 +89,39 @@ class TextEncoder(TaskModel):
         vectors = self.head(inputs).last_hidden_state
         return {_TOKENS: vectors, _TEXT: Pooling(self.settings.pooling)(vectors, inputs["attention_mask"])}
 
-    @cached_property
-    def _pooled(self) -> Any:
-        """The network as a graph that gives the vectors of rows alone."""
-        forward = self.forward
-        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in self.tokenizer.input_names}
-
-        @tf.function(input_signature=[signature])
-        def pooled(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {_TEXT: forward(features)[_TEXT]}
-
-        return pooled
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Keep the vectors of rows."""
+        return {_TEXT: Column(outputs[_TEXT])}
 
     # Training
 
-    targets: ClassVar[dict[str, Target]] = {_TEXT: Target(with_group=True, dtype="float32", shape=(2,))}  # type: ignore[misc]
+    @property
+    def targets(self) -> dict[str, Target]:
+        """Which text of a pair a row is of, and the pair's score, beside the pair's number."""
+        return {_TEXT: Target(with_group=True, dtype="float32", shape=(2,))}
 
-    def learn(self, records: Source) -> None:
+    def learn(self, records: Source) -> Learned:
         """Take from training data whether pairs have scores."""
-        if self.settings.objective is None:
-            self.settings = replace(self.settings, objective="cosine" if has_scores(records) else "ranking")
+        if self.settings.objective is not None:
+            return self.learned
+        return Learned(replace(self.settings, objective="cosine" if has_scores(records) else "ranking"))
 
     def check_validation(self, records: Source) -> None:
         """Raise what `evaluate` would; other pairs may be held out than are trained on."""
         for _ in self._pairs(records, scored=has_scores(records)):
             pass
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
+    def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows: of each text of a pair, which stay together."""
-        self.learn(records)
-        for chunk in chunked(self._pairs(records, scored=self.settings.objective == "cosine"), CHUNK):
-            encoded = self._rows.encode([record[name] for record in chunk for name in ("text", "text_pair")])
-            text = encoded.row_to_record
+        objective = self.learn(records).settings.objective
+        for chunk in chunked(self._pairs(records, scored=objective == "cosine"), CHUNK):
+            texts = [{"text": record[name]} for record in chunk for name in ("text", "text_pair")]
+            rows = self.rows_of(texts)
+            text = rows.row_to_record
             scores = np.array([record["label"] for record in chunk], np.float32)
-            yield RowChunk(
-                encoded.features(self.tokenizer.input_names),
-                encoded.splits,
-                {_TEXT: np.stack([text % 2, scores[text // 2]], 1).astype(np.float32)},
-                groups=np.searchsorted(text // 2, np.arange(len(chunk) + 1)),
-            )
+            target = np.stack([text % 2, scores[text // 2]], 1).astype(np.float32)
+            groups = np.searchsorted(text // 2, np.arange(len(chunk) + 1))
+            yield rows._replace(targets={_TEXT: Column(target)}, groups=groups)
 
     def _pairs(self, records: Source, *, scored: bool) -> Iterator[Record]:
         """Yield pairs with their scores from -1 to 1; 1 where none are wanted."""
@@ -166,10 +133,6 @@ class TextEncoder(TaskModel):
                     "`highest_score=` to `from_pretrained`: the score of pairs that mean the same."
                 )
             yield record | {"label": record["label"] / highest}
-
-    @property
-    def _rows(self) -> TextRows:
-        return TextRows(self.tokenizer, self.settings.max_length, self.settings.stride, windows=self.settings.windows)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the squared error of cosines, or the cross entropy of each text's own pair among those of a batch."""
@@ -192,7 +155,7 @@ class TextEncoder(TaskModel):
         source = self.source(records)
         scored = has_scores(source)
         pairs = list(self._pairs(source, scored=scored))
-        first, second = (_unit(self._vectors([pair[name] for pair in pairs])) for name in ("text", "text_pair"))
+        first, second = (_unit(self.predict([pair[name] for pair in pairs])) for name in ("text", "text_pair"))
         if scored:
             scores = np.array([pair["label"] for pair in pairs])
             return regression_report(scores, (first * second).sum(1).astype(np.float64))
@@ -225,21 +188,34 @@ class TextEncoder(TaskModel):
         Raises:
             DataError: if a text is no string.
         """
-        found = answers_for(texts, self._answers, is_one=isinstance(texts, (str, dict)))
+        found = self.predict_by(texts, is_one=isinstance(texts, (str, dict)))
         if not isinstance(found, Predictions):
             return found
-        return np.stack(list(found)) if found else self._vectors([])
+        return np.stack(list(found)) if found else np.zeros((0, self.config.hidden_size), np.float32)
 
-    def _answers(self, texts: Iterable[Any]) -> Iterator[np.ndarray]:
-        for _, chunk in records_of(texts, _PREDICTED_TOGETHER, as_text):
-            yield from self._vectors(chunk)
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a text."""
+        return {"text": as_text(given, number)}
 
-    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
-        if not texts:
-            return np.zeros((0, self.config.hidden_size), np.float32)
-        rows = self._rows
-        vectors = rows.outputs(self._pooled, rows.encode(texts), len(texts))[_TEXT]
-        return _unit(vectors) if self.settings.normalize else vectors
+    def rows(self, inputs: Tensors, settings: TextEncoderSettings) -> Rows:
+        """Make rows of texts."""
+        window: dict[str, Any] = {"max_length": settings.max_length, "stride": settings.stride}
+        return text_rows(self.tokenizer, inputs["text"], windows=settings.windows, **window)
+
+    def decode(
+        self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: TextEncoderSettings
+    ) -> dict[str, tf.Tensor]:
+        """Make one vector of those of a text's rows.
+
+        Returns:
+            `embedding`, float32, of shape `(batch, hidden)`.
+        """
+        vectors = mean_of_rows(outputs[_TEXT], rows, tf.size(inputs["text"]))
+        return {_TEXT: tf.math.l2_normalize(vectors, 1) if settings.normalize else vectors}
+
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> np.ndarray:
+        """Return vectors as they are."""
+        return found[_TEXT]
 
     def similarity(self, texts: Sequence[str], others: Sequence[str] | None = None) -> np.ndarray:
         """Return the cosines of texts with others, or with each other.
@@ -272,45 +248,24 @@ class TextEncoder(TaskModel):
         """
         given = [texts] if isinstance(texts, str) else texts
         records = [as_text(text, number) for number, text in enumerate(given, start=1)]
-        encoded = self.tokenizer.encode(records, max_length=self.settings.max_length, stride=0)
-        if not truncation and len(encoded.row_to_record) > len(records):
-            number = int(np.bincount(encoded.row_to_record).argmax()) + 1
+        rows = self.tokenizer.rows(records, max_length=self.settings.max_length)
+        plain = as_numpy(rows)
+        if not truncation and plain.num_rows > len(records):
+            number = int(np.bincount(plain.row_to_record).argmax()) + 1
             raise ArgumentError(
                 f"text {number} has more than {self.settings.max_length} tokens, a row's length. Raise `max_length` if "
                 "the network allows it, cut the text, or pass `truncation=True`."
             )
-        encoded = encoded.taken(encoded.first_rows)
-        found = np.zeros((len(records), encoded.lengths.max(initial=0), self.config.hidden_size), np.float32)
-        is_token = np.arange(found.shape[1]) < encoded.lengths[:, None]
-
-        def forward(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {_TOKENS: self.forward(features)[_TOKENS]}
-
-        found[is_token] = all_token_outputs(forward, self.tokenizer, encoded)[_TOKENS]
+        vectors = self.network.keeping(_vectors_of_tokens).run(plain.taken(plain.first_rows))[_TOKENS]
+        lengths = np.diff(vectors.splits)
+        found = np.zeros((len(records), lengths.max(initial=0), self.config.hidden_size), np.float32)
+        found[np.arange(found.shape[1]) < lengths[:, None]] = vectors.values
         return found[0] if isinstance(texts, str) else found
 
-    # Serving
 
-    def serving_outputs(self, *, text: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
-
-        Args:
-            text: Shape `(batch,)`, string.
-
-        Returns:
-            `embedding`, float32, of shape `(batch, hidden)`.
-        """
-        vectors = self._rows.outputs_in_graph(self._pooled, text)[_TEXT]
-        return {_TEXT: tf.math.l2_normalize(vectors, 1) if self.settings.normalize else vectors}
-
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers differ from `predict`'s; empty if they don't."""
-        differences = abs(self.predict(list(inputs)) - served[_TEXT]).max(1)
-        return [
-            f"{text!r:.80}: the vectors differ by {difference:.2g}"
-            for text, difference in zip(inputs, differences, strict=True)
-            if difference > 1e-5 * max(1.0, float(abs(served[_TEXT]).max()))
-        ]
+def _vectors_of_tokens(outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+    del features
+    return {_TOKENS: flattened(outputs[_TOKENS], inside)}
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Token scores to entities, as TensorFlow ops: the one decoder of `predict` and of the exported SavedModel.
+"""Token scores to entities, as TensorFlow ops.
 
 The rules are those of transformers' token classification pipeline, and so are the numbers: `aggregation` none,
 simple, first, average, max; of overlapping entities of two windows the longer wins, then the higher score.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.labels import OUTSIDE
-
-Aggregation = Literal["none", "simple", "first", "average", "max"]
-AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
+from tfnlp.padding import row_ids
+from tfnlp.rows import Rows
+from tfnlp.tasks.text_spans import by_record, substrings
+from tfnlp.tasks.token_classification.settings import Aggregation
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class TokenScores:
 class Units:
     """Tokens, words or entities with a label each; all of shape `(units,)`.
 
-    `first_tokens` and `last_tokens` index the tokens that were decoded; the others are as in `TokenScores`.
+    `first_tokens` and `last_tokens` index the tokens that were decoded; `begins` tells whether the label of the first
+    says that an entity begins there (`B-`); the others are as in `TokenScores`.
     """
 
     labels: tf.Tensor
@@ -55,6 +56,7 @@ class Units:
     records: tf.Tensor
     first_tokens: tf.Tensor
     last_tokens: tf.Tensor
+    begins: tf.Tensor
 
     def at(self, index: tf.Tensor) -> Units:
         """Return the units at these indices."""
@@ -85,7 +87,9 @@ class EntityDecoder:
 
     def __call__(self, tokens: TokenScores) -> Units:
         """Return the entities, by record and start; `labels` index `names`, int32."""
-        units = _words(tokens, self.aggregation) if self.aggregation in ("first", "average", "max") else _each(tokens)
+        of_words = self.aggregation in ("first", "average", "max")
+        units = self._words(tokens) if of_words else self._each(tokens)
+        units = units.at(tf.where(units.ends > units.starts)[:, 0])  # white space alone is no word
         entities = units if self.aggregation == "none" else self._grouped(units)
         entities = entities.at(tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
         return _without_overlaps(entities, tokens)
@@ -93,7 +97,7 @@ class EntityDecoder:
     def _grouped(self, units: Units) -> Units:
         """Join neighbours of one type, unless the later begins an entity."""
         types = tf.gather(self._type_of, units.labels)
-        begins = tf.gather(self._begins, units.labels) | _differs(types) | _differs(units.rows)
+        begins = units.begins | _differs(types) | _differs(units.rows)
         first = tf.cast(tf.where(begins)[:, 0], tf.int32)
         group = tf.cumsum(tf.cast(begins, tf.int32)) - 1
         last = _ends_of(first, tf.size(types))
@@ -108,72 +112,91 @@ class EntityDecoder:
             found.records,
             found.first_tokens,
             tf.gather(units.last_tokens, last),
+            found.begins,
+        )
+
+    def _each(self, tokens: TokenScores) -> Units:
+        labels = tf.argmax(tokens.scores, -1, tf.int32)
+        best, place = tf.reduce_max(tokens.scores, -1), tf.range(tf.size(labels))
+        begins = tf.gather(self._begins, labels)
+        return Units(labels, best, tokens.starts, tokens.ends, tokens.rows, tokens.records, place, place, begins)
+
+    def _words(self, tokens: TokenScores) -> Units:
+        """Give each word the label of its first token, of its surest token, or of its tokens' mean scores."""
+        begins = ~tokens.is_subword | _differs(tokens.rows)
+        first = tf.cast(tf.where(begins)[:, 0], tf.int32)
+        word = tf.cumsum(tf.cast(begins, tf.int32)) - 1
+        if self.aggregation == "average":
+            scores = tf.math.segment_mean(tokens.scores, word)
+        elif self.aggregation == "max":
+            best = tf.reduce_max(tokens.scores, -1)
+            is_best = tf.equal(best, tf.gather(tf.math.segment_max(best, word), word))
+            index = tf.where(is_best, tf.range(tf.size(best)), tf.size(best))
+            scores = tf.gather(tokens.scores, tf.math.segment_min(index, word))
+        else:
+            scores = tf.gather(tokens.scores, first)
+        last = _ends_of(first, tf.size(word))
+        labels = tf.argmax(scores, -1, tf.int32)
+        return Units(
+            labels,
+            tf.reduce_max(scores, -1),
+            tf.gather(tokens.starts, first),
+            tf.gather(tokens.ends, last),
+            tf.gather(tokens.rows, first),
+            tf.gather(tokens.records, first),
+            first,
+            last,
+            tf.gather(self._begins, labels),
         )
 
 
-def to_serving_tensors(found: Units, names: Sequence[str], text: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Lay entities out as the exported signature gives them.
+def token_scores(logits: tf.Tensor, rows: Rows) -> tuple[TokenScores, tf.Tensor]:
+    """Return the tokens of rows but special ones, and their places among all tokens.
+
+    Args:
+        logits: of all tokens. Shape `(tokens, labels)`, float32.
+        rows: by `token_rows`.
+    """
+    row = row_ids(rows.first)
+    columns = {
+        "scores": tf.nn.softmax(logits),
+        "starts": rows.values("starts"),
+        "ends": rows.values("ends"),
+        "rows": row,
+        "records": tf.gather(rows.row_to_record, row),
+        "is_subword": tf.cast(rows.values("is_subword"), tf.bool),
+    }
+    place = tf.where(tf.equal(rows.values("special_tokens_mask"), 0))[:, 0]
+    return TokenScores(**{name: tf.gather(column, place) for name, column in columns.items()}), place
+
+
+def named_entities(found: Units, names: Sequence[str], text: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Lay entities out by record.
 
     Args:
         found: the entities, by record.
         names: what their `labels` index.
         text: the records. Shape `(batch,)`, string.
+        place: of the decoded tokens among all tokens. Shape `(tokens,)`, int64.
 
     Returns:
-        `entity_label`, `entity_text`, `entity_start`, `entity_end`, `entity_score`, each of shape
-        `(batch, max_entities)`, filled up with `""` and 0; `num_entities`, of shape `(batch,)`, int32.
+        `entity_label`, `entity_text`, `entity_start`, `entity_end`, `entity_score`, and, not for serving,
+        `first_token`, `last_token` (places among all tokens) and `begins`, each of shape `(batch, max_entities)`,
+        filled up with `""` and 0; `num_entities`, of shape `(batch,)`, int32.
     """
-    batch = tf.size(text)
-    counts = tf.math.bincount(found.records, minlength=batch, maxlength=batch)
-    points = tf.strings.unicode_decode(text, "UTF-8")
-    origin = tf.gather(tf.cast(points.row_splits, tf.int32), found.records)
-    lengths = found.ends - found.starts
-    spans = tf.ragged.range(origin + found.starts, origin + found.starts + lengths)
     values = {
         "entity_label": tf.gather(tf.constant(names), found.labels),
-        "entity_text": tf.strings.unicode_encode(tf.gather(points.values, spans), "UTF-8"),
+        "entity_text": substrings(text, found.starts, found.ends, found.records),
         "entity_start": found.starts,
         "entity_end": found.ends,
         "entity_score": found.scores,
+        "first_token": tf.gather(place, found.first_tokens),
+        "last_token": tf.gather(place, found.last_tokens),
+        "begins": found.begins,
     }
-    padded = {
-        name: tf.RaggedTensor.from_row_lengths(value, counts, validate=False).to_tensor()
-        for name, value in values.items()
-    }
-    return padded | {"num_entities": counts}
-
-
-def _each(tokens: TokenScores) -> Units:
-    labels = tf.argmax(tokens.scores, -1, tf.int32)
-    best, place = tf.reduce_max(tokens.scores, -1), tf.range(tf.size(labels))
-    return Units(labels, best, tokens.starts, tokens.ends, tokens.rows, tokens.records, place, place)
-
-
-def _words(tokens: TokenScores, aggregation: Aggregation) -> Units:
-    """Give each word the label of its first token, of its surest token, or of its tokens' mean scores."""
-    begins = ~tokens.is_subword | _differs(tokens.rows)
-    first = tf.cast(tf.where(begins)[:, 0], tf.int32)
-    word = tf.cumsum(tf.cast(begins, tf.int32)) - 1
-    if aggregation == "average":
-        scores = tf.math.segment_mean(tokens.scores, word)
-    elif aggregation == "max":
-        best = tf.reduce_max(tokens.scores, -1)
-        is_best = tf.equal(best, tf.gather(tf.math.segment_max(best, word), word))
-        index = tf.where(is_best, tf.range(tf.size(best)), tf.size(best))
-        scores = tf.gather(tokens.scores, tf.math.segment_min(index, word))
-    else:
-        scores = tf.gather(tokens.scores, first)
-    last = _ends_of(first, tf.size(word))
-    return Units(
-        tf.argmax(scores, -1, tf.int32),
-        tf.reduce_max(scores, -1),
-        tf.gather(tokens.starts, first),
-        tf.gather(tokens.ends, last),
-        tf.gather(tokens.rows, first),
-        tf.gather(tokens.records, first),
-        first,
-        last,
-    )
+    rows = {name: by_record(value, found.records, tf.size(text)) for name, value in values.items()}
+    counts = rows["entity_start"].row_lengths()
+    return {name: row.to_tensor() for name, row in rows.items()} | {"num_entities": tf.cast(counts, tf.int32)}
 
 
 def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:

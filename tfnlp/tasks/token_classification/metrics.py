@@ -53,7 +53,20 @@ class TaggingScores:
         """
         if len(gold) != len(predicted):
             raise ArgumentError("`gold` and `predicted` must hold as many records, and each as many labels.")
-        in_gold, in_predicted = set(self._read(gold)), set(self._read(predicted))
+        self.update_spans(self._read(gold), self._read(predicted), gold, predicted)
+
+    def update_spans(
+        self, gold: Sequence[Span], predicted: Sequence[Span], gold_labels: Sequence[str], labels: Sequence[str]
+    ) -> None:
+        """Count a record's entities, in words or in characters, and the labels of its words.
+
+        Args:
+            gold: the right entities.
+            predicted: the answered ones.
+            gold_labels: of the words.
+            labels: that were answered for the words; as many.
+        """
+        in_gold, in_predicted = set(gold), set(predicted)
         for counter, found in (
             (self._right, in_gold & in_predicted),
             (self._predicted, in_predicted),
@@ -61,8 +74,8 @@ class TaggingScores:
         ):
             counter.update(span.label for span in found)
         self._num_records += 1
-        self._num_words += len(gold)
-        self._num_right_words += sum(a == b for a, b in zip(gold, predicted, strict=True))
+        self._num_words += len(gold_labels)
+        self._num_right_words += sum(a == b for a, b in zip(gold_labels, labels, strict=True))
 
     def add_losses(self, losses: np.ndarray) -> None:
         """Count the losses of some tokens. Shape `(tokens,)`."""

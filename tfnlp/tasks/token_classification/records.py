@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
-from tfnlp.data.readers import Record, read_records
+from tfnlp.data.files import Record
+from tfnlp.data.readers import read_records
 from tfnlp.data.sources import Layout, Source, checked, has_surrogate, text_problem
-from tfnlp.errors import DataError
-from tfnlp.labels import Span
+from tfnlp.errors import DataError, LabelError
+from tfnlp.labels import Span, are_tags, tags_to_spans, to_iob2
+from tfnlp.tag_spellings import tag_spelling
+from tfnlp.tokenization.word_breaks import is_unspaced
 
 
 def _pair(first: Any, second: Any) -> Record:
@@ -20,7 +25,7 @@ LAYOUT = Layout(
     synonyms={"tokens": "words", "tags": "labels", "ner_tags": "labels", "pos_tags": "labels", "entities": "spans"},
     classes="labels",
     pair=_pair,
-    options=frozenset({"columns", "format"}),
+    options=frozenset({"columns", "format", "label_names", "encoding", "on_error"}),
 )
 
 
@@ -30,14 +35,70 @@ def checked_tokens(source: Source) -> Iterator[Record]:
     Raises:
         DataError: naming the first records that are wrong, and why, or if there are none.
     """
-    return checked(source, _problem, _uniform)
+    spelling = _spelling(source)
+    return checked(source, _problem, lambda record: _uniform(record, spelling))
 
 
-def _uniform(record: Record) -> Record:
+def _spelling(source: Source) -> Mapping[str, str] | None:
+    """Return how the tags of a source are spelt, and say so; None: as usual, or its labels are no tags.
+
+    Raises:
+        LabelError: if some labels are tags and some are not, or they can be read in two ways.
+    """
+    if "spelling" not in source.known:
+        names: set[str] = set()
+        for record in source:
+            labels = record.get("labels") if "words" in record else None
+            if isinstance(labels, (list, tuple)):
+                names.update(label.strip() for label in labels if isinstance(label, str))
+        try:
+            spelling = tag_spelling(names)
+        except LabelError as error:
+            raise LabelError(f"{source.name}: {error}") from None
+        source.known["spelling"] = spelling
+        if spelling is not None:
+            shown = ", ".join(f"{name!r} as {tag!r}" for name, tag in list(spelling.items())[:6] if name != tag)
+            source.report(logging.WARNING, f"labels are read as tags of entities: {shown}")
+    return source.known["spelling"]
+
+
+def _uniform(record: Record, spelling: Mapping[str, str] | None) -> Record:
     if "words" in record:
-        return {key: list(record[key]) for key in ("words", "labels") if key in record}
-    spans = {"spans": [_span(span) for span in record["spans"]]} if "spans" in record else {}
-    return {"text": record["text"], **spans}
+        words, labels = list(record["words"]), [label.strip() for label in record["labels"]]
+        if spelling is not None:
+            labels = to_iob2([spelling[label] for label in labels])
+        return _as_running_text(words, labels) or {"words": words, "labels": labels}
+    return {"text": record["text"], "spans": [_trimmed(_span(span), record["text"]) for span in record["spans"]]}
+
+
+def _trimmed(span: Span, text: str) -> Span:
+    """Leave white space at a span's ends out."""
+    covered = text[span.start : span.end]
+    if not covered.strip():
+        return span
+    start = span.start + len(covered) - len(covered.lstrip())
+    return Span(span.label, start, start + len(covered.strip()))
+
+
+def _as_running_text(words: Sequence[str], labels: Sequence[str]) -> Record | None:
+    """Write tagged words of a script without spaces as the text that they make, with spans; None: they are apart.
+
+    As text, tokenizers see them as they will see the texts of users.
+    """
+    gaps = [
+        "" if one and other and is_unspaced(one[-1]) and is_unspaced(other[0]) else " "
+        for one, other in pairwise(words)
+    ]
+    if "" not in gaps or not are_tags(labels):
+        return None
+    pieces = [word + gap for word, gap in zip(words, [*gaps, ""], strict=True)]
+    ends = list(accumulate(map(len, pieces)))
+    starts = [0, *ends]
+    spans = [
+        Span(span.label, starts[span.start], starts[span.end - 1] + len(words[span.end - 1]))
+        for span in tags_to_spans(labels)
+    ]
+    return {"text": "".join(pieces), "spans": spans}
 
 
 def _span(span: Any) -> Span:
@@ -93,23 +154,28 @@ def _spans_problem(record: Record) -> str | None:
     return None
 
 
-def texts_of(texts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the text, or the words, of texts or of records.
+def is_one_text(texts: Any) -> bool:
+    """Tell whether what `predict` takes is one text.
 
     Raises:
         DataError: if it is a single record, or a table.
     """
     if isinstance(texts, Mapping) or hasattr(texts, "iterrows"):
         raise DataError(f"expected texts; found a {type(texts).__name__}. Pass a list of texts, such as one column.")
-    for text in texts:
-        yield text.get("words", text.get("text")) if isinstance(text, Mapping) else text
+    return isinstance(texts, str)
 
 
-def check_texts(texts: Sequence[Any], number: int) -> None:
-    """Raise `DataError` if a text is neither a string nor a list of strings; `number` texts came before."""
-    for i, text in enumerate(texts, start=number + 1):
-        words = [text] if isinstance(text, str) else text
-        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
-            raise DataError(f"text {i}: expected a string or a list of words; found {text!r:.80}.")
-        if any(map(has_surrogate, words)):
-            raise DataError(f"text {i}: it holds a lone surrogate, which no UTF-8 holds.")
+def as_text_or_words(given: Any, number: int) -> Record:
+    """Make a record of what `predict` takes: a text, a list of words, or a dict of `text` or `words`.
+
+    Raises:
+        DataError: if it is none of these; `number` says which it is.
+    """
+    if isinstance(given, Mapping):
+        given = given.get("words", given.get("text"))
+    words = [given] if isinstance(given, str) else given
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"text {number}: expected a string or a list of words; found {given!r:.80}.")
+    if any(map(has_surrogate, words)):
+        raise DataError(f"text {number}: it holds a lone surrogate, which no UTF-8 holds.")
+    return {"text": given} if isinstance(given, str) else {"words": list(given)}

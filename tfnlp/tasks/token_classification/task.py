@@ -3,84 +3,58 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.pipeline import RowChunk, Target, chunked
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import CHUNK, Target, chunked
+from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError
-from tfnlp.labels import IGNORE_ID, OUTSIDE, LabelMap
+from tfnlp.labels import OUTSIDE, LabelMap, Span
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
-from tfnlp.tasks.labelled import LabelledTask
-from tfnlp.tasks.network import all_token_outputs, features_in_graph, outputs_in_steps
-from tfnlp.tasks.prediction import answers_for
-from tfnlp.tasks.pretrained import Settings
-from tfnlp.tasks.token_classification.decoding import (
-    AGGREGATIONS,
-    Aggregation,
-    EntityDecoder,
-    TokenScores,
-    to_serving_tensors,
-)
+from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.head_labels import HeadLabels
+from tfnlp.tasks.learned import Learned
+from tfnlp.tasks.network import Features, Outputs, per_element
+from tfnlp.tasks.prediction import alike
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tasks.token_classification.decoding import EntityDecoder, named_entities, token_scores
 from tfnlp.tasks.token_classification.metrics import TaggingScores, token_losses
-from tfnlp.tasks.token_classification.records import LAYOUT, check_texts, checked_tokens, texts_of
-from tfnlp.tasks.token_classification.rows import WordLabels, read_word_labels
+from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, checked_tokens, is_one_text
+from tfnlp.tasks.token_classification.rows import WordTags, label_ids, text_of, token_rows, word_tags
+from tfnlp.tasks.token_classification.settings import Aggregation, Grouping, TokenClassifierSettings
 from tfnlp.tokenization import alignment
-from tfnlp.tokenization.encoded import Encoded
 from tfnlp.training.losses import cross_entropy
 from tfnlp.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-_PREDICTED_TOGETHER = 2048  # texts sorted by length together: enough for full batches, little to hold
+_MISPLACED = 0.05  # of all spans: from then on, spans do not follow words, and each token is labelled by itself
 
 
-_Decode = tuple[Callable[..., tuple[tf.Tensor, ...]], tuple[str, ...]]  # the graph, and what its labels index
-
-
-@dataclass(frozen=True)
-class TokenClassifierSettings(Settings):
-    """What a token classifier remembers beside the network.
+class Labelled(NamedTuple):
+    """Some records with the labels of their words.
 
     Attributes:
-        aggregation: how tokens become entities, as in transformers' pipeline: `none`, `simple`, `first`, `average`,
-            `max`. Training labels the first token of a word, so `first` is the default.
-        label_all_tokens: train on every token of a word, not on its first alone.
+        records: all of words, or all of running text.
+        tags: of their words.
+        label_ids: of their words, -100 where a span covers a word in part.
     """
 
-    aggregation: Aggregation = "first"
-    label_all_tokens: bool = False
-
-    def __post_init__(self) -> None:
-        if self.aggregation not in AGGREGATIONS:
-            raise ArgumentError(f"`aggregation` must be one of {AGGREGATIONS}; it is {self.aggregation!r}.")
-
-
-class FoundEntities(NamedTuple):
-    """The entities of some texts, and their tokens.
-
-    Attributes:
-        entities: of each text.
-        tokens: for each text, the first and last token of each of its entities. Shape `(entities, 2)`, int64.
-        encoded: the rows of the texts, which `tokens` index.
-        is_subword: whether each token continues a word. Shape `(tokens,)`, bool.
-    """
-
-    entities: list[Entities]
-    tokens: list[np.ndarray]
-    encoded: Encoded
-    is_subword: np.ndarray
+    records: list[Record]
+    tags: WordTags
+    label_ids: list[list[int]]
 
 
 @final
-class TokenClassifier(LabelledTask):
+class TokenClassifier(Task):
     """Labels the words of texts.
 
     Example:
@@ -91,51 +65,81 @@ class TokenClassifier(LabelledTask):
 
     auto_class: ClassVar[str] = "TFAutoModelForTokenClassification"
     settings_class: ClassVar[type[Settings]] = TokenClassifierSettings
+    own_options: ClassVar[tuple[str, ...]] = ("labels",)
+    unserved = frozenset({"first_token", "last_token", "begins"})
     layout = LAYOUT
-    settings: TokenClassifierSettings
+
+    @classmethod
+    def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels:
+        """Return the checkpoint's labels, or those that the user names."""
+        names = own_options.get("labels")
+        found = HeadLabels.of(checkpoint, replaced=names is not None)
+        return found if names is None else found.named(names, checkpoint)
 
     # Training
 
-    def labels_of(self, records: Source) -> LabelMap:
-        """Return the labels that training data holds: those of words, or the types of spans as IOB2 tags."""
-        names: set[str] = set()
-        for record in checked_tokens(records):
-            names.update(record.get("labels", ()))
-            for span in record.get("spans", ()):
-                names.update(("O", f"B-{span.label}", f"I-{span.label}"))
-        labels = LabelMap.from_tags(names)
-        logger.info("labels of %s: %s", records.name, ", ".join(labels.names))
-        return labels
+    def learn(self, records: Source) -> Learned:
+        """Take the labels from training data, if they are unknown, and whether spans follow words."""
+        labels, settings = self.learned.labels, self.settings
+        assert labels is not None, "a task with labels"
+        if labels.labels is None:
+            labels = labels.named(_labels_of(records).names, self.checkpoint)
+        if settings.grouping is None:
+            settings = replace(settings, grouping=self._grouping_of(records))
+        return Learned(settings, labels)
+
+    def _grouping_of(self, records: Source) -> Grouping:
+        """Return whether spans begin and end where words do, or only where tokens do."""
+        num_spans, misplaced = 0, {"words": 0, "tokens": 0}
+        for chunk in chunked((r for r in checked_tokens(records) if r.get("spans")), CHUNK):
+            num_spans += sum(len(record["spans"]) for record in chunk)
+            for grouping in misplaced:
+                rows = self.rows_of(chunk, replace(self.settings, grouping=grouping))
+                misplaced[grouping] += len(word_tags(chunk, rows).unaligned)
+        if misplaced["words"] - misplaced["tokens"] <= _MISPLACED * num_spans:
+            return "words"
+        logger.info(
+            "%s: %d of %d spans begin or end within words, so each token is labelled by itself",
+            records.name, misplaced["words"], num_spans,
+        )  # fmt: skip
+        return "tokens"
 
     @property
     def targets(self) -> dict[str, Target]:
         """A label id for each token."""
-        return {"logits": Target(per_token=True)}
+        return {"logits": Target(per_element=True)}
 
-    def encode(self, records: Source) -> Iterator[RowChunk]:
-        """Yield labelled rows; spans that can't be aligned with words are left unlabelled, counted and reported."""
-        for labelled in self._labelled(records):
-            encoded = labelled.encoded
-            columns = encoded.features(self.tokenizer.input_names)
-            yield RowChunk(columns, encoded.splits, {"logits": self._token_labels(labelled)})
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield labelled rows; spans that can't be aligned are left unlabelled, counted and reported."""
+        unaligned: list[Span] = []  # the first few
+        num_unaligned = 0
+        for start, part in _parts(records, CHUNK):
+            rows = self.rows_of(part)
+            labelled = self._labelled(part, rows, f"{records.name}: record", start)
+            num_unaligned += len(labelled.tags.unaligned)
+            unaligned = [*unaligned, *labelled.tags.unaligned][:3]
+            yield rows._replace(targets={"logits": Column(self._token_labels(rows, labelled), rows.splits)})
+        if unaligned:
+            logger.warning(
+                "%s: %d spans do not begin and end where %s do; what they touch is left out of training. The first: %s",
+                records.name, num_unaligned, self.settings.grouping or "words", unaligned,
+            )  # fmt: skip
 
-    def _token_labels(self, labelled: WordLabels) -> np.ndarray:
-        return alignment.token_labels(labelled.encoded, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
+    def _labelled(self, records: list[Record], rows: Rows, where: str, start: int) -> Labelled:
+        tags = word_tags(records, rows)
+        return Labelled(records, tags, label_ids(tags.names, self.known_labels, where, start))
+
+    def _token_labels(self, rows: Rows, labelled: Labelled) -> np.ndarray:
+        return alignment.token_labels(rows, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of labelled tokens."""
         return {"logits": cross_entropy(self.known_labels, recipe.label_weights, recipe.label_smoothing)}
 
-    def _labelled(self, records: Source) -> Iterator[WordLabels]:
-        return read_word_labels(records, self.known_labels, self._encoded)
-
-    def _encoded(self, texts: Sequence[Any]) -> Encoded:
-        return self.tokenizer.encode(texts, max_length=self.settings.max_length, stride=self.settings.stride)
-
     # Evaluation
 
     def evaluate(self, records: Any, *, mode: str = "default") -> Report:
-        """Compare predicted with gold labels, word by word and entity by entity.
+        """Compare what `predict` answers with gold labels, entity by entity and word by word.
 
         Args:
             records: a file, a list of records, a table or a dataset, with labels.
@@ -148,31 +152,37 @@ class TokenClassifier(LabelledTask):
             DataError: if a record can't be used.
             LabelError: if a label is not one of the model's.
         """
-        names = np.array(self.known_labels.names)
+        source = self.source(records)
         scores = TaggingScores(entities=self.known_labels.are_tags, mode=mode)
-        for labelled in self._labelled(self.source(records)):
-            logits = self._token_logits(labelled.encoded)
-            for label_ids, answer in zip(labelled.label_ids, self._word_labels(labelled, logits), strict=True):
-                truth = np.array(label_ids, np.int64)
-                is_known = truth != IGNORE_ID
-                scores.update(names[truth[is_known]].tolist(), names[answer[is_known]].tolist())
-            scores.add_losses(token_losses(logits, self._token_labels(labelled)))
+        for start, part in _parts(source, self.answered_together):
+            asked = self.ask(part)
+            rows = as_numpy(asked.rows)
+            labelled = self._labelled(part, rows, f"{source.name}: record", start)
+            for i, record in enumerate(part):
+                entities = _found(asked.answers, i, only_begun=mode == "strict")
+                self._score(scores, record, labelled.tags.bounds[i], labelled.tags.names[i], entities)
+            scores.add_losses(token_losses(asked.outputs["logits"].values, self._token_labels(rows, labelled)))
         return scores.report()
 
-    def _word_labels(self, labelled: WordLabels, logits: np.ndarray) -> list[np.ndarray]:
-        """Choose each word's label; a word that the tokenizer drops whole is outside, or the first label."""
-        sizes = [len(labels) for labels in labelled.label_ids]
-        tokens, words = alignment.answering_tokens(labelled.encoded)
-        counts = alignment.num_words(labelled.encoded)
-        record = np.repeat(np.arange(len(counts)), counts)[words]
-        inner = words - (np.cumsum(counts) - counts)[record]
-        flat = np.full(sum(sizes), self.known_labels.ids.get("O", 0))
-        flat[(np.cumsum([0, *sizes])[:-1])[record] + inner] = logits[tokens].argmax(-1)
-        return np.split(flat, np.cumsum(sizes)[:-1])
-
-    def _token_logits(self, encoded: Encoded) -> np.ndarray:
-        """Return the logits of all tokens, in their order. Shape `(tokens, labels)`, float32."""
-        return all_token_outputs(self.forward, self.tokenizer, encoded)["logits"]
+    def _score(
+        self, scores: TaggingScores, record: Record, bounds: np.ndarray, gold: Sequence[str | None], found: list[Span]
+    ) -> None:
+        """Count what is right in a record: `gold` are its words' labels, `found` its entities in characters."""
+        answer = alignment.tag_words(bounds, found).tags
+        if not self.known_labels.are_tags or self.settings.aggregation == "none":
+            default = OUTSIDE if OUTSIDE in self.known_labels.ids else self.known_labels.names[0]
+            answer = [default] * len(bounds)
+            # Entities are named as in transformers' pipeline, which takes what stands before a hyphen for a prefix.
+            label_of = {name.split("-", 1)[-1]: name for name in self.known_labels.names}
+            for span in found:
+                for word in np.flatnonzero((bounds[:, 0] < span.end) & (bounds[:, 1] > span.start)).tolist():
+                    answer[word] = span.label if span.label in self.known_labels.ids else label_of[span.label]
+        known = [i for i, name in enumerate(gold) if name is not None]
+        gold_labels, answers = [str(gold[i]) for i in known], [answer[i] or OUTSIDE for i in known]
+        if "spans" in record and self.settings.aggregation != "none":
+            scores.update_spans(record["spans"], found, gold_labels, answers)
+        else:
+            scores.update(gold_labels, answers)
 
     # Prediction
 
@@ -193,129 +203,87 @@ class TokenClassifier(LabelledTask):
             LabelError: if the labels are not known yet.
             ArgumentError: if there is no such aggregation.
         """
-        decoder = self._decoder(aggregation or self.settings.aggregation)
-        is_one = isinstance(texts, str)
-        inputs = texts if is_one else texts_of(texts)
-        inputs = list(inputs) if isinstance(texts, (list, tuple)) else inputs
-        return answers_for(inputs, lambda given: self._answers(given, decoder), is_one=is_one)
+        _ = self.known_labels
+        settings = self.settings if aggregation is None else replace(self.settings, aggregation=aggregation)
+        return self.predict_by(texts, settings=settings, is_one=is_one_text(texts))
 
-    @cached_property
-    def _decoders(self) -> dict[tuple[Aggregation, frozenset[str]], _Decode]:
-        return {}
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a text, or the words of one."""
+        return as_text_or_words(given, number)
 
-    def _decoder(self, aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)) -> _Decode:
-        """Return what decodes tokens, built once for each aggregation and set of labels to leave out."""
-        key = aggregation, frozenset(ignored)
-        if key not in self._decoders:
-            self._decoders[key] = self._build_decoder(*key)
-        return self._decoders[key]
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return texts, shape `(batch,)`, or words, ragged of shape `(batch, words)`; strings."""
+        if "words" in records[0]:
+            return {"words": tf.ragged.constant([record["words"] for record in records], tf.string, ragged_rank=1)}
+        return super().tensors(records)
 
-    def _build_decoder(self, aggregation: Aggregation, ignored: Collection[str]) -> _Decode:
-        replace(self.settings, aggregation=aggregation)  # refuses one that there is not
-        decoder = EntityDecoder(self.known_labels.names, aggregation, ignored)
-        vector = tf.TensorSpec([None], tf.int32)
-        scores = tf.TensorSpec([None, None], tf.float32)
+    def rows(self, inputs: Tensors, settings: TokenClassifierSettings) -> Rows:
+        """Make rows of texts, or of their words."""
+        return token_rows(
+            inputs, self.tokenizer, max_length=settings.max_length, stride=settings.stride,
+            grouping=settings.grouping or "words",
+        )  # fmt: skip
 
-        @tf.function(
-            input_signature=[scores, vector, vector, vector, vector, tf.TensorSpec([None], tf.bool)], autograph=False
-        )
-        def decode(*columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            found = decoder(TokenScores(tf.nn.softmax(columns[0]), *columns[1:]))
-            columns = (found.labels, found.scores, found.starts, found.ends, found.records)
-            return *columns, found.first_tokens, found.last_tokens
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Keep the logits of tokens."""
+        return per_element(outputs, features, inside)
 
-        return decode, decoder.names
-
-    def _answers(self, texts: Iterable[Any], decoder: _Decode) -> Iterator[Entities]:
-        number = 0
-        for chunk in chunked(texts, _PREDICTED_TOGETHER):
-            for is_words, group in groupby(chunk, key=lambda text: not isinstance(text, str)):
-                found = list(group)
-                check_texts(found, number)
-                number += len(found)
-                yield from self._decoded(found, is_words, decoder)
-
-    def _decoded(self, texts: list[Any], is_words: bool, decoder: _Decode) -> Iterator[Entities]:
-        return iter(self._found(texts, is_words, decoder).entities)
-
-    def entities_of_tokens(
-        self, texts: list[str], aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)
-    ) -> FoundEntities:
-        """Find the entities of texts but those of ignored labels, and the tokens that each is made of."""
-        return self._found(texts, False, self._decoder(aggregation, ignored))
-
-    def _found(self, texts: list[Any], is_words: bool, decoder: _Decode) -> FoundEntities:
-        decode, names = decoder
-        encoded = self._encoded(texts)
-        logits = self._token_logits(encoded)
-        starts, ends = encoded.starts, encoded.ends
-        if is_words:
-            shift = alignment.word_shifts(texts, encoded)
-            starts, ends = starts + shift, ends + shift
-            texts = [" ".join(words) for words in texts]
-        is_subword = self.tokenizer.is_subword(texts, encoded, starts, ends)
-        kept = np.flatnonzero(encoded.special_tokens_mask == 0)
-        columns = (starts, ends, encoded.rows.astype(np.int32), encoded.records)
-        found = decode(logits[kept], *(column[kept].astype(np.int32) for column in columns), is_subword[kept])
-        labels, scores, first, last, records = (column.numpy().tolist() for column in found[:5])
-        bounds = np.searchsorted(records, np.arange(len(texts) + 1))
-        entities = [
-            Entities(
-                text,
-                [
-                    Entity(names[labels[k]], first[k], last[k], text[first[k] : last[k]], scores[k])
-                    for k in range(bounds[i], bounds[i + 1])
-                ],
-            )
-            for i, text in enumerate(texts)
-        ]
-        tokens = np.stack([kept[column.numpy()] for column in found[5:]], 1)
-        return FoundEntities(entities, np.split(tokens, bounds[1:-1]), encoded, is_subword)
-
-    # Serving
-
-    def serving_outputs(self, *, text: tf.Tensor) -> dict[str, tf.Tensor]:  # type: ignore[override]
-        """Answer in the graph.
-
-        Args:
-            text: Shape `(batch,)`, string.
+    def decode(
+        self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: TokenClassifierSettings
+    ) -> dict[str, tf.Tensor]:
+        """Find entities.
 
         Returns:
             `entity_label`, `entity_text` (string), `entity_start`, `entity_end` (int32, Unicode characters) and
             `entity_score` (float32), each of shape `(batch, max_entities)`, filled up with `""` and 0; and
-            `num_entities`, of shape `(batch,)`, int32.
+            `num_entities`, of shape `(batch,)`, int32. Beside these, which are served, see `named_entities`.
         """
-        rows = self.tokenizer.graph(text, max_length=self.settings.max_length, stride=self.settings.stride)
-        logits = outputs_in_steps(self.forward, features_in_graph(self.tokenizer, rows))["logits"]
-        logits = tf.RaggedTensor.from_tensor(logits, rows["input_ids"].row_lengths()).values  # (tokens, labels)
-        decoder = EntityDecoder(self.known_labels.names, self.settings.aggregation)
-        found = decoder(self._token_scores(text, rows, logits))
-        return to_serving_tensors(found, decoder.names, text)
+        decoder = EntityDecoder(self.known_labels.names, settings.aggregation, settings.ignore_labels)
+        tokens, place = token_scores(outputs["logits"].values, rows)
+        return named_entities(decoder(tokens), decoder.names, text_of(inputs), place)
 
-    def _token_scores(self, text: tf.Tensor, rows: dict[str, tf.Tensor], logits: tf.Tensor) -> TokenScores:
-        ids = rows["input_ids"].values
-        starts, ends = tf.unstack(rows["offsets"].values, axis=1)
-        row = tf.cast(rows["input_ids"].value_rowids(), tf.int32)
-        record = tf.gather(rows["row_to_record"], row)
-        is_subword = self.tokenizer.is_subword_in_graph(text, record, ids, starts, ends)
-        kept = tf.where(tf.equal(rows["special_tokens_mask"].values, 0))[:, 0]
-        columns = (tf.nn.softmax(logits), starts, ends, row, record, is_subword)
-        return TokenScores(*(tf.gather(column, kept) for column in columns))
-
-    def compare_answers(self, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
-        """Return how a SavedModel's answers for texts differ from `predict`'s; empty if they don't."""
-        differences = []
-        for i, (text, entities) in enumerate(zip(inputs, self.predict(list(inputs)), strict=True)):
-            names = ("label", "start", "end", "text", "score")
-            columns = [served[f"entity_{name}"][i, : served["num_entities"][i]] for name in names]
-            answers = [
-                Entity(label.decode(), int(start), int(end), found.decode(), float(score))
-                for label, start, end, found, score in zip(*columns, strict=True)
-            ]
-            same = len(answers) == len(entities) and all(
-                replace(a, score=0.0) == replace(b, score=0.0) and abs(a.score - b.score) <= 1e-5
-                for a, b in zip(answers, entities, strict=True)
+    def answers(
+        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: TokenClassifierSettings
+    ) -> list[Entities]:
+        """Write entities down."""
+        answers = []
+        counts = found["num_entities"].tolist()
+        columns = [found[f"entity_{name}"].tolist() for name in ("label", "start", "end", "score")]
+        for i, (record, count) in enumerate(zip(records, counts, strict=True)):
+            text = record["text"] if "text" in record else " ".join(record["words"])
+            parts = zip(*(column[i][:count] for column in columns), strict=True)
+            answers.append(
+                Entities(text, (Entity(label.decode(), a, b, text[a:b], score) for label, a, b, score in parts))
             )
-            if not same:
-                differences.append(f"{text[:80]!r}: served {answers}, predicted {list(entities)}")
-        return differences
+        return answers
+
+
+def _parts(records: Source, together: int) -> Iterator[tuple[int, list[Record]]]:
+    """Yield records, many of one kind at a time, after the number of the first."""
+    number = 1
+    for part in alike(chunked(checked_tokens(records), together)):
+        yield number, part
+        number += len(part)
+
+
+def _labels_of(records: Source) -> LabelMap:
+    """Return the labels that training data holds: those of words, or the types of spans as IOB2 tags."""
+    names: set[str] = set()
+    for record in checked_tokens(records):
+        names.update(record.get("labels", ()))
+        for span in record.get("spans", ()):
+            names.update(("O", f"B-{span.label}", f"I-{span.label}"))
+    labels = LabelMap.from_tags(names)
+    logger.info("labels of %s: %s", records.name, ", ".join(labels.names))
+    return labels
+
+
+def _found(answers: dict[str, np.ndarray], i: int, *, only_begun: bool) -> list[Span]:
+    """Return the entities of record `i`; `only_begun`: those whose first label says that they begin."""
+    count = answers["num_entities"][i]
+    columns = (answers[name][i, :count].tolist() for name in ("entity_label", "entity_start", "entity_end", "begins"))
+    return [
+        Span(label.decode(), start, end)
+        for label, start, end, begins in zip(*columns, strict=True)
+        if begins or not only_begun
+    ]

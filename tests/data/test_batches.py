@@ -1,22 +1,34 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfnlp.data.pipeline import (
-    RowChunk,
+from tests.tiny import build_tokenizer
+from tfnlp._backend import tf
+from tfnlp.data.batches import (
     RowSource,
     Target,
     bucket_lengths,
     build_dataset,
     count_groups,
     num_batches,
-    padded,
     token_batches,
 )
+from tfnlp.preprocessor import Preprocessor
+from tfnlp.rows import Column, Rows
+from tfnlp.tokenization.tokenizer import Tokenizer
 
-NAMES = ["input_ids", "attention_mask"]
-TARGETS = {"logits": Target(per_token=True)}
+TARGETS = {"logits": Target(per_element=True)}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    hf = build_tokenizer("bert", tmp_path_factory.mktemp("bert"))
+    hf.model_input_names = ["input_ids", "attention_mask"]
+    hf.pad_token_id = 5
+    return Tokenizer(hf)
 
 
 def rows_of(lengths, is_stream=False):
@@ -25,14 +37,15 @@ def rows_of(lengths, is_stream=False):
             part = lengths[start : start + 4]
             splits = np.cumsum([0, *part])
             ids = np.repeat(np.arange(start, start + len(part)), part).astype(np.int32) + 10
-            yield RowChunk({"input_ids": ids, "attention_mask": ids * 0 + 1}, splits, {"logits": ids * 0})
+            record = np.arange(len(part), dtype=np.int32)
+            yield Rows({"input_ids": Column(ids, splits)}, record, {"logits": Column(ids * 0, splits)})
 
     return RowSource(read, is_stream)
 
 
-def batches_of(lengths, **options):
-    options = {"batch_size": 3, "max_length": 40, "pad_id": 5, "shuffle": False, "seed": 0} | options
-    return list(build_dataset(rows_of(lengths), NAMES, TARGETS, **options))
+def batches_of(tokenizer, lengths, **options):
+    options = {"batch_size": 3, "longest": 40, "shuffle": False, "seed": 0} | options
+    return list(build_dataset(rows_of(lengths), tokenizer, TARGETS, **options))
 
 
 @pytest.mark.parametrize("max_length", [1, 8, 9, 64, 512, 513, 700, 4096])
@@ -42,9 +55,9 @@ def test_buckets_end_at_the_longest_row(max_length):
     assert lengths[-1] == max_length
 
 
-def test_batches_are_padded_to_their_bucket():
+def test_batches_are_padded_to_their_bucket(tokenizer):
     lengths = [3, 8, 9, 16, 30, 5, 40, 2]
-    found = batches_of(lengths)
+    found = batches_of(tokenizer, lengths)
     seen = []
     for features, labels in found:
         ids = features["input_ids"].numpy()
@@ -64,17 +77,17 @@ def test_batches_are_counted_before_they_are_made(lengths, batch_size):
     assert num_batches(counts, batch_size) == sum(-(-count // batch_size) for count in per_bucket)
 
 
-def test_the_count_is_that_of_the_dataset():
+def test_the_count_is_that_of_the_dataset(tokenizer):
     lengths = [3, 8, 9, 16, 30, 5, 40, 2, 7, 7, 7]
-    assert len(batches_of(lengths, shuffle=True)) == num_batches(count_groups(rows_of(lengths), 40), 3)
+    assert len(batches_of(tokenizer, lengths, shuffle=True)) == num_batches(count_groups(rows_of(lengths), 40), 3)
 
 
-def test_the_seed_decides_the_order_and_epochs_differ():
+def test_the_seed_decides_the_order_and_epochs_differ(tokenizer):
     lengths = [6] * 50
 
     def epochs(seed):
         rows = rows_of(lengths)
-        dataset = build_dataset(rows, NAMES, TARGETS, batch_size=4, max_length=40, pad_id=0, shuffle=True, seed=seed)
+        dataset = build_dataset(rows, tokenizer, TARGETS, batch_size=4, longest=40, shuffle=True, seed=seed)
         return [[f["input_ids"].numpy()[:, 0].tolist() for f, _ in dataset] for _ in range(2)]
 
     first = epochs(1)
@@ -83,21 +96,61 @@ def test_the_seed_decides_the_order_and_epochs_differ():
     assert first[0] != first[1]
 
 
-def test_groups_of_rows_stay_together():
+def test_groups_of_rows_stay_together(tokenizer):
     sizes, lengths = [2, 3, 1, 2], [3, 4, 12, 2, 5, 7, 9, 9]
     groups, splits = np.cumsum([0, *sizes]), np.cumsum([0, *lengths])
     ids = np.repeat(np.arange(8), lengths).astype(np.int32)
-    chunk = RowChunk({"input_ids": ids}, splits, {"logits": np.arange(8, dtype=np.float32)}, groups)
+    target = Column(np.arange(8, dtype=np.float32))
+    chunk = Rows({"input_ids": Column(ids, splits)}, np.arange(8, dtype=np.int32), {"logits": target}, groups)
     rows = RowSource(lambda: [chunk], is_stream=False)
     targets = {"logits": Target(with_group=True, dtype="float32")}
-    options = {"batch_size": 2, "max_length": 40, "pad_id": 0, "seed": 0}
+    options = {"batch_size": 2, "longest": 40, "seed": 0}
     assert count_groups(rows, 40).tolist()[:2] == [2, 2]
-    second, first = build_dataset(rows, ["input_ids"], targets, shuffle=False, **options)
+    second, first = build_dataset(rows, tokenizer, targets, shuffle=False, **options)
     assert first[1]["logits"].numpy().tolist() == [[0, 2], [0, 3], [0, 4], [1, 6], [1, 7]]
     assert first[0]["input_ids"].shape == (5, 16)
     assert second[0]["input_ids"].numpy()[:, 0].tolist() == [0, 1, 5]
-    for features, gold in build_dataset(rows, ["input_ids"], targets, shuffle=True, **options):
+    for features, gold in build_dataset(rows, tokenizer, targets, shuffle=True, **options):
         assert features["input_ids"].numpy()[:, 0].tolist() == gold["logits"].numpy()[:, 1].tolist()
+
+
+def test_targets_have_lengths_of_their_own(tokenizer):
+    lengths, answers = [3, 4, 20], [9, 1, 2]
+    splits, gold = np.cumsum([0, *lengths]), np.cumsum([0, *answers])
+    rows = Rows(
+        {"input_ids": Column(np.ones(splits[-1], np.int32), splits)},
+        np.arange(3, dtype=np.int32),
+        {"letters": Column(np.arange(gold[-1], dtype=np.int32), gold)},
+    )
+    source = RowSource(lambda: [rows], is_stream=False)
+    targets = {"letters": Target(is_ragged=True)}
+    found = list(build_dataset(source, tokenizer, targets, batch_size=2, longest=20, shuffle=False, seed=0))
+    short = next(gold["letters"].numpy() for features, gold in found if features["input_ids"].shape[1] == 8)
+    assert short.tolist() == [[*range(9)], [9, *[-100] * 8]]
+
+
+class Pictures(Preprocessor):
+    """Rows of one size."""
+
+    specs: ClassVar = {"pixel_values": tf.TensorSpec([3, 2, 2], tf.float32)}
+
+    def check(self, samples):
+        raise NotImplementedError
+
+    def save(self, directory):
+        raise NotImplementedError
+
+
+def test_rows_of_one_size():
+    pixels = np.arange(60, dtype=np.float32).reshape(5, 3, 2, 2)
+    gold = Column(np.arange(5, dtype=np.int32))
+    rows = Rows({"pixel_values": Column(pixels)}, np.arange(5, dtype=np.int32), {"logits": gold})
+    source = RowSource(lambda: [rows], is_stream=False)
+    assert num_batches(count_groups(source, 1), 2) == 3
+    options = {"batch_size": 2, "longest": 1, "shuffle": False, "seed": 0}
+    found = list(build_dataset(source, Pictures(), {"logits": Target()}, **options))
+    assert [gold["logits"].numpy().tolist() for _, gold in found] == [[0, 1], [2, 3], [4]]
+    np.testing.assert_array_equal(np.concatenate([features["pixel_values"] for features, _ in found]), pixels)
 
 
 def test_rows_of_a_list_are_kept_and_those_of_a_stream_are_not():
@@ -121,10 +174,3 @@ def test_token_batches_hold_every_row_once_within_the_budget(lengths, budget):
     assert sorted(np.concatenate(found).tolist() if found else []) == list(range(len(lengths)))
     for rows in found:
         assert len(rows) == 1 or len(rows) * lengths[rows].max() <= budget
-
-
-def test_padded():
-    chunk = RowChunk({"a": np.arange(6), "b": np.ones(6, int)}, np.array([0, 1, 4, 6]))
-    found = padded(chunk, np.array([2, 1]), {"a": 9})
-    assert found["a"].tolist() == [[4, 5, 9], [1, 2, 3]]
-    assert found["b"].tolist() == [[1, 1, 0], [1, 1, 1]]

@@ -1,0 +1,166 @@
+"""`Checkpoint`: a Hugging Face configuration and its head: where they are read from, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from tfnlp._backend import check_one_replica
+from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
+from tfnlp.checkpoints.heads import (
+    AutoHead,
+    architectures,
+    find_file,
+    load_config,
+    network_options,
+    position_limit,
+    save_config,
+)
+from tfnlp.checkpoints.vocabulary import with_vocabulary
+from tfnlp.checkpoints.weights import (
+    SAFETENSORS,
+    LoadingReport,
+    head_variables,
+    save_safetensors,
+    variables_named,
+)
+from tfnlp.errors import ArgumentError, CheckpointError, did_you_mean
+
+
+class Checkpoint:
+    """A head with its configuration.
+
+    Attributes:
+        auto_class: of transformers, that knows the head (`TFAutoModelForTokenClassification`).
+        config: the Hugging Face configuration. Changes after the head is built have no effect.
+        name_or_path: where to read weights from; None: they are initialised anew.
+        location: where on the Hub, or in a cache, to look (`revision`, `token` ...).
+        seed: of weights that are initialised anew.
+    """
+
+    def __init__(
+        self,
+        auto_class: str,
+        config: Any,
+        name_or_path: str | Path | None = None,
+        *,
+        seed: int = 0,
+        location: dict[str, Any] | None = None,
+    ) -> None:
+        self.auto_class, self.config, self.name_or_path = auto_class, config, name_or_path
+        self.seed, self.location = seed, location or {}
+        self._head: Any = None
+
+    @classmethod
+    def from_pretrained(
+        cls, auto_class: str, name_or_path: str | Path, *, seed: int = 0, config: Any = None, **location: Any
+    ) -> Checkpoint:
+        """Read the configuration of a directory or Hub name; the weights are read when the head is built.
+
+        Raises:
+            CheckpointError: if there is none.
+        """
+        config = load_config(name_or_path, **location) if config is None else config
+        return cls(auto_class, config, name_or_path, seed=seed, location=location)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it was trained for its auto class, as its configuration and transformers' mapping tell."""
+        known = architectures(self.auto_class)
+        return any(name.removeprefix("TF") in known for name in self.config.architectures or ())
+
+    def settings_of(self, task: str) -> dict[str, Any] | None:
+        """Return the settings that a task of this name has saved with it; None: none has.
+
+        Raises:
+            CheckpointError: if the file of settings is damaged.
+        """
+        if self.name_or_path is None:
+            return None
+        file = find_file(self.name_or_path, SETTINGS_FILE, **self.location)
+        name, settings = read_settings(file) if file is not None else (None, {})
+        return settings if name == task else None
+
+    def position_limit(self, tokenizer_limit: int | None) -> int:
+        """Return the longest row that the network takes; `tokenizer_limit` is the tokenizer's own."""
+        return position_limit(self.config, tokenizer_limit)
+
+    def configure(self, options: dict[str, Any], others: Collection[str], owner: str) -> None:
+        """Set fields of the configuration that concern the network (`hidden_dropout_prob` ...).
+
+        Args:
+            options: by name.
+            others: options that there are beside, for messages.
+            owner: whose options they are, for messages.
+
+        Raises:
+            ArgumentError: if there is no such field.
+        """
+        known = network_options(self.config) if options else ()
+        for name, value in sorted(options.items()):
+            if name not in known:
+                raise ArgumentError(
+                    f"`{name}` is no option of a {owner}, nor of the network's configuration."
+                    f"{did_you_mean(name, (*others, *known))}"
+                )
+            setattr(self.config, name, value)
+
+    # The head
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the head is there."""
+        return self._head is not None
+
+    def build(self, *, num_tokens: int, fresh_head: bool = False) -> Any:
+        """Return the Hugging Face TensorFlow head, built once.
+
+        Args:
+            num_tokens: of the tokenizer: the head gets a row for each.
+            fresh_head: initialise the task's layers anew, though the checkpoint has them.
+
+        Raises:
+            CheckpointError: if weights are missing, incomplete or damaged.
+            UnsupportedModelError: if the architecture has no such head.
+        """
+        check_one_replica()
+        if self._head is None:
+            auto = AutoHead(self.auto_class)
+            if self.name_or_path is None:
+                self._head = auto.from_config(self.config)
+                self._head.build_in_name_scope()
+            else:
+                self._head, report = auto.from_pretrained(
+                    self.name_or_path, config=self.config, seed=self.seed, fresh_head=fresh_head,
+                    output_loading_info=True, **self.location,
+                )  # fmt: skip
+                self._check_shapes(report, fresh_head=fresh_head)
+        self.make_room(num_tokens)
+        return self._head
+
+    def _check_shapes(self, report: LoadingReport, *, fresh_head: bool) -> None:
+        """Refuse weights of other shapes than the configuration says, but those of a head that is to be new."""
+        of_head = {id(variable) for variable in head_variables(self._head)}
+        wrong = [
+            f"{name} is {found}, not {wanted}"
+            for name, found, wanted in report.mismatched
+            for variable in variables_named(self._head, [name])
+            if id(variable) not in of_head or (self.is_trained and not fresh_head)
+        ]
+        if wrong:
+            self._head = None
+            raise CheckpointError(
+                f"{self.name_or_path}: weights are of other shapes than `config.json` says: {'; '.join(wrong)}. "
+                "Correct `num_labels`, `id2label` or `vocab_size` there; or pass `labels=[...]` for a new head."
+            )
+
+    def make_room(self, num_tokens: int) -> None:
+        """Give a head that is built a row for each of so many tokens."""
+        if self._head is not None and num_tokens > self.config.vocab_size:
+            self._head = with_vocabulary(self._head, self.auto_class, num_tokens, seed=self.seed)
+
+    def save(self, directory: Path) -> None:
+        """Write the configuration and `model.safetensors`, as transformers on PyTorch reads them."""
+        save_config(self._head, directory)
+        save_safetensors(self._head, directory / SAFETENSORS)

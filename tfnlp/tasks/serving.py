@@ -1,0 +1,48 @@
+"""How a task is served: the graph of a SavedModel, and its comparison. The functions are methods of `Task`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfnlp._backend import tf
+from tfnlp.export import differences, export_saved_model
+from tfnlp.tasks.answering import Tensors
+
+
+def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Answer in a graph: the exported signature's inputs to its outputs."""
+    rows = task.rows(inputs, task.settings)
+    found = task.decode(task.network.run_in_graph(rows), rows, inputs, task.settings)
+    return {name: values for name, values in found.items() if name not in task.unserved}
+
+
+def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
+    """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
+
+    Args:
+        directory: where to write.
+        samples: inputs of your own, as `predict` takes them, to compare the two with.
+
+    Raises:
+        ExportError: if an answer differs; nothing is left in the directory then.
+        UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
+        ArgumentError: if the directory holds something else than a SavedModel.
+    """
+    export_saved_model(task, directory, samples=samples)
+
+
+def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
+    """Return inputs as `predict` takes them as tensors, by the names of the exported signature's inputs."""
+    return task.tensors([task.as_record(given, number) for number, given in enumerate(inputs, start=1)])
+
+
+def compare_answers(task: Any, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
+    """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
+    records = [task.as_record(given, number) for number, given in enumerate(inputs, start=1)]
+    found = task.ask(records).answers
+    expected = {name: values for name, values in found.items() if name not in task.unserved}
+    return differences(inputs, served, expected, task.undecided(found, task.settings))
