@@ -108,7 +108,10 @@ def test_an_error_is_one_message(monkeypatch, capsys, saved, tmp_path):
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"ok\n\xff\n")
     code, message = in_main(monkeypatch, capsys, "predict", saved, bad)
-    assert (code, message) == (1, f"error: {bad}:2: byte 0xff at position 0 is not UTF-8. Convert the file to UTF-8.\n")
+    assert (code, message) == (
+        1,
+        f"error: {bad}:2: byte 0xff at position 0 is not UTF-8. Pass `encoding=`, or convert the file to UTF-8.\n",
+    )
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     code, message = in_main(monkeypatch, capsys, "predict", saved)
     assert (code, message) == (1, "error: standard input: the file is empty.\n")

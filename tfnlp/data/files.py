@@ -28,7 +28,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_GUESSED_FROM = 1 << 16  # bytes
+_LEAST_GUESSED_FROM, _GUESSED_FROM = 16, 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,13 @@ def _in_encoding(file: Any, name: str, encoding: str) -> Iterator[tuple[int, str
 
 
 def _remedy(sample: bytes) -> str:
-    """Say which encoding bytes are likely of."""
+    """Say what to do about bytes that are not UTF-8, and which encoding they are likely of, if there are enough."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample).best()
-    guess = "" if best is None or best.encoding == "utf_8" else f"It looks like {best.encoding}: pass "
-    return f"{guess or 'Pass '}`encoding={best.encoding if guess and best else '...'!r}`, or convert the file to UTF-8."
+    best = from_bytes(sample).best() if len(sample) >= _LEAST_GUESSED_FROM else None
+    if best is None or best.encoding == "utf_8":
+        return "Pass `encoding=`, or convert the file to UTF-8."
+    return f"It looks like {best.encoding}: pass `encoding={best.encoding!r}`, or convert the file to UTF-8."
 
 
 def objects_of(path: Path, encoding: str | None = None) -> Iterator[tuple[str, Any]]:

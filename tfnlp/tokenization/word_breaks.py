@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import unicodedata
 from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # Scripts that put no spaces between words, as ranges of code points, both ends included (Unicode, Blocks.txt).
 _UNSPACED = (
@@ -41,6 +43,8 @@ def word_breaks() -> np.ndarray:
     Returns:
         Ascending. Shape `(bounds,)`, int32.
     """
+    import numpy as np  # not above: the command line reads this module, and starts at once
+
     points = range(sys.maxunicode + 1)
     categories = (unicodedata.category(chr(point)) for point in points)
     is_apart = np.array([category[0] in "PSZ" or category in ("Cc", "Cn", "Co") for category in categories])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal
-
-import numpy as np
 
 from tfnlp.errors import ArgumentError, did_you_mean
 
@@ -42,11 +42,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "seed"):
-            if not isinstance(getattr(self, name), (int, np.integer)):
+            if not isinstance(getattr(self, name), Integral):
                 raise ArgumentError(f"`{name}` must be a whole number; it is {getattr(self, name)!r}.")
         if self.epochs < 1 or self.batch_size < 1:
             raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
-        if not isinstance(self.learning_rate, (int, float, np.number)) or not 0 <= self.learning_rate < np.inf:
+        if not isinstance(self.learning_rate, Real) or not 0 <= self.learning_rate < math.inf:
             raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
         if isinstance(self.label_weights, str) and self.label_weights != "balanced":
             raise ArgumentError(f"`label_weights` must be a dict or 'balanced'; it is {self.label_weights!r}.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import get_args
-
-import numpy as np
+from typing import Any, get_args
 
 from tfnlp.errors import ArgumentError
 from tfnlp.tasks.settings import Settings, Truncation, Windows
@@ -30,7 +29,9 @@ class SequenceClassifierSettings(Settings):
     thresholds: tuple[float, ...] = (0.5,)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "thresholds", tuple(map(float, np.ravel(self.thresholds))))
+        given: Any = self.thresholds
+        thresholds = tuple(map(float, given)) if isinstance(given, Iterable) else (float(given),)
+        object.__setattr__(self, "thresholds", thresholds)
         for name, type_ in (("windows", Windows), ("truncation", Truncation)):
             allowed = get_args(type_)
             if getattr(self, name) not in allowed:

@@ -83,14 +83,17 @@ def _trimmed(span: Span, text: str) -> Span:
 def _as_running_text(words: Sequence[str], labels: Sequence[str]) -> Record | None:
     """Write tagged words of a script without spaces as the text that they make, with spans; None: they are apart.
 
-    As text, tokenizers see them as they will see the texts of users.
+    As text, tokenizers see them as they will see the texts of users. A space stands between two words of letters or
+    digits that are of scripts with spaces, unless each word is one character, as in a file of one character a line.
     """
-    gaps = [
-        "" if one and other and is_unspaced(one[-1]) and is_unspaced(other[0]) else " "
-        for one, other in pairwise(words)
-    ]
-    if "" not in gaps or not are_tags(labels):
+    touching = [(one[-1:], other[:1]) for one, other in pairwise(words)]
+    if not are_tags(labels) or not any(a and b and is_unspaced(a) and is_unspaced(b) for a, b in touching):
         return None
+    are_characters = all(len(word) == 1 for word in words)
+    gaps = [
+        " " if not are_characters and all(char.isalnum() and not is_unspaced(char) for char in pair) else ""
+        for pair in touching
+    ]
     pieces = [word + gap for word, gap in zip(words, [*gaps, ""], strict=True)]
     ends = list(accumulate(map(len, pieces)))
     starts = [0, *ends]
