@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+import tfnlp
 from tests.tiny import RECORDS, TEXTS
 from tfnlp.cli import app, main
 from tfnlp.errors import ArgumentError
@@ -190,3 +191,22 @@ def test_text_classification(checkpoints, tmp_path):
         run("evaluate", tmp_path / "out", "--data", table, "--format", "conll")
     with pytest.raises(ArgumentError, match="--mode says nothing to a SequenceClassifier"):
         run("evaluate", tmp_path / "out", "--data", table, "--mode", "strict")
+
+
+def test_version():
+    assert run("--version").output.strip() == tfnlp.__version__
+
+
+def test_options_are_the_fields_of_recipe_and_settings():
+    from tfnlp.cli.options import descriptions_of, options_of
+    from tfnlp.tasks.token_classification.settings import TokenClassifierSettings
+    from tfnlp.training.recipe import Recipe
+
+    assert {option.name for option in options_of(Recipe)} == {
+        "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_gradient_norm", "label_smoothing", "seed",
+    }  # fmt: skip
+    names = {option.name for option in options_of(TokenClassifierSettings)}
+    assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping"}
+    assert descriptions_of(TokenClassifierSettings)["stride"].startswith("how many tokens of the text two")
+    shown = run("train", "token-classification", "--help").output
+    assert all(f"--{name.replace('_', '-')}"[:14] in shown for name in names)

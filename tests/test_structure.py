@@ -21,6 +21,7 @@ WITHOUT_TENSORFLOW = (
     "tokenization.word_breaks", "tokenization.pretrained", "checkpoints.directories", "training.regression",
 )  # fmt: skip
 TRANSFORMERS = (
+    "checkpoints.defaults",
     "checkpoints.heads",
     "checkpoints.weights",
     "checkpoints.upstream",
@@ -128,3 +129,52 @@ def test_versions_are_checked(monkeypatch):
     versions |= {"transformers": (4, 57), "tf_keras": (2, 19)}
     with pytest.raises(VersionError, match=r"^tf-keras must have TensorFlow's minor version"):
         _backend.check_versions()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_file_is_longer_than_it_should_be(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_tasks_are_final_and_of_one_level():
+    """A task inherits from `Task` alone, and overrides none of its functions that all tasks share."""
+    from tfnlp.tasks.loading import TASKS
+    from tfnlp.tasks.task import Task
+
+    shared = {
+        "ask",
+        "dataset",
+        "export",
+        "fit",
+        "from_config",
+        "from_pretrained",
+        "rows_of",
+        "save",
+        "serve",
+        "to_serving_inputs",
+    }
+    for task in set(TASKS.values()) - {tfnlp.TableQuestionAnswerer}:
+        assert task.__bases__ == (Task,)
+        assert not shared & set(vars(task))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_answer_is_computed_twice(path):
+    """What serves is what predicts: no function has a twin for graphs, and no task is copied to ask it otherwise."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert not [name for name in names if name.endswith("_in_graph") and name.removesuffix("_in_graph") != "run"]
+    calls = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    if name_of(path).startswith(("tasks.", "pipelines.")):
+        assert not {"copy.copy", "self.__dict__"} & calls
+
+
+def test_one_decoder_a_task():
+    """`decode` is defined once in each task; TAPAS's, which is not served, has none."""
+    from tfnlp.tasks.loading import TASKS
+
+    for task in set(TASKS.values()) - {tfnlp.TableQuestionAnswerer}:
+        source = Path(importlib.import_module(task.__module__).__file__).read_text(encoding="utf-8")
+        kind = next(n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == task.__name__)
+        defined = [node.name for node in kind.body if isinstance(node, ast.FunctionDef)]
+        assert [defined.count(name) for name in ("rows", "decode", "answers")] == [1, 1, 1]

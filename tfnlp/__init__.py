@@ -76,9 +76,11 @@ _MODULES = {
     "tfnlp.checkpoints.heads": (
         "TFAutoModel",
         "TFAutoModelForAudioClassification",
+        "TFAutoModelForCTC",
         "TFAutoModelForCausalLM",
         "TFAutoModelForDocumentQuestionAnswering",
         "TFAutoModelForImageClassification",
+        "TFAutoModelForImageTextRetrieval",
         "TFAutoModelForMaskGeneration",
         "TFAutoModelForMaskedImageModeling",
         "TFAutoModelForMaskedLM",
@@ -94,6 +96,7 @@ _MODULES = {
         "TFAutoModelForTextEncoding",
         "TFAutoModelForTokenClassification",
         "TFAutoModelForVision2Seq",
+        "TFAutoModelForVisualQuestionAnswering",
         "TFAutoModelForZeroShotImageClassification",
     ),
 }

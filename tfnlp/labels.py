@@ -91,9 +91,9 @@ class LabelMap:
         try:
             return self.ids[name]
         except KeyError:
-            raise LabelError(self.unknown(name)) from None
+            raise LabelError(self.unknown_message(name)) from None
 
-    def unknown(self, name: str) -> str:
+    def unknown_message(self, name: str) -> str:
         """Return the message that says `name` is no label of the model."""
         return f"unknown label {name!r}.{did_you_mean(name, self.names)} The model's labels are {list(self.names)}."
 

@@ -7,7 +7,7 @@ import transformers
 import tfnlp
 from tfnlp._backend import keras
 from tfnlp.checkpoints.weights import save_safetensors
-from tfnlp.errors import CheckpointError
+from tfnlp.errors import CheckpointError, UnsupportedModelError
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -37,7 +37,9 @@ CASES = {
     # Batch norms have statistics.
     "resnet": ("ResNet", "ImageClassification", {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}, PIXELS),
     "swiftformer": ("SwiftFormer", "ImageClassification", {"image_size": 64, "depths": [1, 1, 1, 1], "embed_dims": [8, 8, 16, 16]}, PIXELS),
-    # Convolutions have weight norms.
+    # Heads that none of transformers' auto classes knows. Convolutions have weight norms.
+    "ctc": ("Wav2Vec2", "CTC", {**_CONVOLUTIONS, "vocab_size": 12}, SOUND),
+    "hubert": ("Hubert", "CTC", {**_CONVOLUTIONS, "vocab_size": 12}, SOUND),
     "wav2vec2": ("Wav2Vec2", "AudioClassification", _CONVOLUTIONS, SOUND),
 }  # fmt: skip
 
@@ -94,16 +96,29 @@ def test_tables_of_sines_are_not_trained(tmp_path):
 
 
 def test_a_checkpoint_of_which_nothing_fits(tmp_path):
-    options = {
+    sizes = {
         "hidden_size": 8,
         "num_hidden_layers": 1,
         "num_attention_heads": 1,
         "intermediate_size": 8,
         "vocab_size": 9,
     }
-    transformers.AutoModel.from_config(transformers.BertConfig(**options)).save_pretrained(tmp_path)
-    transformers.TransfoXLConfig(
-        vocab_size=9, cutoffs=[3], d_model=8, d_embed=8, n_head=1, d_head=8, d_inner=8, n_layer=1
-    ).save_pretrained(tmp_path)
-    with pytest.raises(CheckpointError, match=r"none of the \d+ weights of the checkpoint has a place in TFTransfoXL"):
+    transformers.AutoModel.from_config(transformers.BertConfig(**sizes)).save_pretrained(tmp_path)
+    transformers.GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1).save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"none of the \d+ weights of the checkpoint has a place in TFGPT2"):
         tfnlp.TFAutoModelForCausalLM.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "auto"),
+    [
+        ("TransfoXL", "CausalLM"),
+        ("RoFormer", "CausalLM"),
+        ("Data2VecVision", "SemanticSegmentation"),
+        ("Longformer", "MultipleChoice"),
+    ],
+)
+def test_heads_that_give_other_numbers_are_refused(kind, auto):
+    config = getattr(transformers, f"{kind}Config")()
+    with pytest.raises(UnsupportedModelError, match=r"gives other numbers than its PyTorch twin: it "):
+        getattr(tfnlp, f"TFAutoModelFor{auto}").from_config(config)

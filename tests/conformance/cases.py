@@ -32,7 +32,7 @@ from tfnlp import (
     TokenClassifier,
 )
 
-_HARD_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
+_DIFFICULT_TEXTS = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 [MASK] Bob"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Case:
 
 _MASKED = [
     text.replace("[MASK]", "").replace("Bob", "[MASK]").replace("Ada", "[MASK]", 1)
-    for text in _HARD_TEXTS
+    for text in _DIFFICULT_TEXTS
     if "Bob" in text or "Ada" in text
 ]
 
@@ -57,25 +57,25 @@ CASES = [
         TokenClassifier,
         lambda directory: build_learner("bert", directory),
         RECORDS,
-        _HARD_TEXTS,
+        _DIFFICULT_TEXTS,
     ),
     Case(
         SequenceClassifier,
         lambda directory: build_task(SequenceClassifier, "bert", directory, UNNAMED | QUICK),
         EXAMPLES,
-        _HARD_TEXTS,
+        _DIFFICULT_TEXTS,
     ),
     Case(
         QuestionAnswerer,
         lambda directory: build_task(QuestionAnswerer, "bert", directory, UNNAMED | QUICK),
         QUESTIONS,
-        [("who lives", text) for text in _HARD_TEXTS if text.strip()],
+        [("who lives", text) for text in _DIFFICULT_TEXTS if text.strip()],
     ),
     Case(
         MultipleChoice,
         lambda directory: build_task(MultipleChoice, "bert", directory, UNNAMED | QUICK),
         PROMPTS,
-        [(text, ["Ada", "the cat", "paris !"][: 2 + i % 2]) for i, text in enumerate(_HARD_TEXTS) if text.strip()],
+        [(text, ["Ada", "the cat", "paris !"][: 2 + i % 2]) for i, text in enumerate(_DIFFICULT_TEXTS) if text.strip()],
     ),
     Case(
         MaskedLM,
@@ -88,7 +88,7 @@ CASES = [
         TextEncoder,
         lambda directory: build_task(TextEncoder, "bert", directory, UNNAMED | QUICK),
         PAIRS,
-        _HARD_TEXTS,
+        _DIFFICULT_TEXTS,
     ),
     Case(
         echo.Echo,
@@ -100,6 +100,6 @@ CASES = [
         NextSentencePrediction,
         lambda directory: build_task(NextSentencePrediction, "bert", directory, UNNAMED | QUICK),
         FOLLOWING,
-        [("who lives", text) for text in _HARD_TEXTS],
+        [("who lives", text) for text in _DIFFICULT_TEXTS],
     ),
 ]

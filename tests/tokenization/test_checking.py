@@ -9,7 +9,7 @@ from tfnlp.tokenization import checking
 def test_a_tokenizer_that_agrees(tmp_path, name):
     found = check_tokenizer(build_tokenizer(name, tmp_path), ["Ada lives", "in Paris"])
     assert found.is_exact
-    assert found.num_texts == len(checking.HARD_TEXTS) + 2
+    assert found.num_texts == len(checking.DIFFICULT_TEXTS) + 2
     assert found.graph_rate > 0 < found.rust_rate
     assert str(found).startswith(f"0 differences in {found.num_texts} texts")
     assert found.to_dict()["unsupported"] is None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp._backend import keras
-from tfnlp.checkpoints.upstream import import_heads, prepare_config
+from tfnlp.checkpoints.upstream import HEADS_OF_NO_AUTO_CLASS, import_heads, prepare_config, repair_head
 from tfnlp.checkpoints.weights import (
     WEIGHT_FILES,
     LoadingReport,
@@ -85,6 +85,7 @@ class AutoHead:
         check_sizes(config, files)
         model = self.from_config(config)
         model.build_in_name_scope()
+        repair_head(model)
         own = [(variable, variable.numpy()) for variable in head_variables(model)] if fresh_head else []
         report = load_weights(model, files)
         for variable, start in own:  # also where the checkpoint's has the same shape
@@ -108,32 +109,27 @@ class AutoHead:
         return head(config)
 
     def _head_class(self, config: Any) -> Any:
-        mapping = getattr(import_heads(), self.name)._model_mapping
-        if type(config) not in mapping:
-            known = sorted(set(mapping._model_mapping))
+        known = head_names(self.name)
+        if config.model_type not in known:
             raise UnsupportedModelError(
                 f"transformers has no {self.name} for the architecture {config.model_type!r}."
-                f"{did_you_mean(config.model_type, known)} It has one for {', '.join(known)}."
+                f"{did_you_mean(config.model_type, sorted(known))} It has one for {', '.join(sorted(known))}."
             )
-        head = mapping[type(config)]
-        return head[0] if isinstance(head, tuple) else head
+        return getattr(import_heads(), known[config.model_type][0])
 
 
 @cache
 def architectures(auto_class: str) -> frozenset[str]:
     """Return the classes that transformers' mapping of an auto class holds, by their names in PyTorch."""
-    names = getattr(import_heads(), auto_class)._model_mapping._model_mapping.values()
-    flat = (name for entry in names for name in (entry if isinstance(entry, tuple) else (entry,)))
-    return frozenset(name.removeprefix("TF") for name in flat)
+    return frozenset(name.removeprefix("TF") for names in head_names(auto_class).values() for name in names)
 
 
-def default_model(task: str) -> tuple[str, str]:
-    """Return the Hub name and revision that `transformers.pipeline` takes for a task where none is named."""
-    from transformers.pipelines import SUPPORTED_TASKS
-
-    supported: dict[str, Any] = SUPPORTED_TASKS
-    found = supported[task]["default"]["model"]
-    return found.get("tf", found.get("pt"))
+@cache
+def head_names(auto_class: str) -> dict[str, tuple[str, ...]]:
+    """Return the classes that an auto class holds for each model type, the one to build first."""
+    own = HEADS_OF_NO_AUTO_CLASS.get(auto_class)
+    entries = own or getattr(import_heads(), auto_class)._model_mapping._model_mapping
+    return {kind: entry if isinstance(entry, tuple) else (entry,) for kind, entry in entries.items()}
 
 
 def load_config(name_or_path: str | Path, **options: Any) -> Any:

@@ -13,6 +13,22 @@ from tfnlp.errors import UnsupportedModelError, VersionError
 
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
+# Heads that transformers has and that none of its auto classes knows: by auto class, of model types.
+HEADS_OF_NO_AUTO_CLASS = {
+    "TFAutoModelForCTC": {"wav2vec2": "TFWav2Vec2ForCTC", "hubert": "TFHubertForCTC"},
+    "TFAutoModelForVisualQuestionAnswering": {"blip": "TFBlipForQuestionAnswering"},
+    "TFAutoModelForImageTextRetrieval": {"blip": "TFBlipForImageTextRetrieval"},
+}
+# Heads that give other numbers than PyTorch's, and what differs.
+_REFUSED = {
+    "TFLongformerForMultipleChoice": "differs by 4e-3",
+    "TFRoFormerForCausalLM": "lets each token see those after it",
+    "TFData2VecVisionForSemanticSegmentation": "chains the levels of its pyramid",
+    "TFTransfoXLLMHeadModel": "builds no weights, so a checkpoint can't be loaded",
+    "TFTransfoXLForSequenceClassification": "builds no weights, so a checkpoint can't be loaded",
+    "TFTransfoXLModel": "builds no weights, so a checkpoint can't be loaded",
+}
+
 
 def import_heads() -> Any:
     """Import transformers with its TensorFlow heads, and leave the user's `tf.keras` as it is.
@@ -37,7 +53,7 @@ def prepare_config(config: Any, head: str) -> None:
         head: the head's class name, `TFBertForTokenClassification`.
 
     Raises:
-        UnsupportedModelError: for Longformer's multiple choice and MobileBERT's masked LM.
+        UnsupportedModelError: for those.
         VersionError: for TAPAS's questions, if tensorflow-probability is missing.
     """
     if head.startswith("TFElectraForSequenceClassification") and config.classifier_dropout is not None:
@@ -50,10 +66,14 @@ def prepare_config(config: Any, head: str) -> None:
             "TFTapasForQuestionAnswering needs tensorflow-probability, which is not installed: "
             "`pip install 'tfnlp[tables]'`."
         )
-    if head == "TFLongformerForMultipleChoice":
+    if config.model_type == "blip" and not hasattr(config.vision_config, "num_channels"):
+        config.vision_config.num_channels = 3
+    if config.model_type == "cvt" and not hasattr(config, "image_size"):
+        config.image_size = 224
+    if head in _REFUSED:
         raise UnsupportedModelError(
-            "TFLongformerForMultipleChoice gives other numbers than its PyTorch twin (by 4e-3 in transformers 4.57.6): "
-            "use another architecture for multiple choice."
+            f"{head} gives other numbers than its PyTorch twin: it {_REFUSED[head]} (transformers 4.57.6). Use another "
+            "architecture for this task."
         )
     if head == "TFMobileBertForMaskedLM":
         raise UnsupportedModelError(
@@ -62,11 +82,22 @@ def prepare_config(config: Any, head: str) -> None:
         )
 
 
+def repair_head(head: Any) -> None:
+    """Mend a built head whose layers are not as in PyTorch."""
+    if head.config.model_type == "mobilevit":
+        for layer in head.submodules:
+            if "BatchNormalization" in type(layer).__name__:
+                layer.momentum = 0.9  # PyTorch's 0.1 is the share of what is new
+
+
 def pytorch_aliases(config: Any, name: str) -> tuple[str, ...]:
     """Return the names that PyTorch gives a weight, the one to save under first."""
     if config.model_type == "deberta-v2" and ("pos_proj" in name or "pos_q_proj" in name):
         # The TensorFlow head kept DeBERTa 1's names for the projections that `share_att_key=False` adds.
         return name.replace("pos_q_proj", "pos_query_proj").replace("pos_proj", "pos_key_proj"), name
+    if config.model_type == "blip" and name.endswith("cls.predictions.decoder.weight"):
+        # In PyTorch it is the table of words, and is not in the file.
+        return name, name.replace("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")
     return (name,)
 
 

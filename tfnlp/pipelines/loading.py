@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tfnlp.checkpoints.defaults import default_model
 from tfnlp.checkpoints.directories import SETTINGS_FILE
-from tfnlp.checkpoints.heads import LOCATION, default_model, find_file
+from tfnlp.checkpoints.heads import LOCATION, find_file
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.pipelines.classification import (

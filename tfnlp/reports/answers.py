@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfnlp.reports.table import Table
+from tfnlp.reports.base import BaseReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class AnswerScores:
 
 
 @dataclass(frozen=True)
-class AnswerReport(Table):
+class AnswerReport(BaseReport):
     """An evaluation of answers to questions.
 
     Attributes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tfnlp.reports.base import BaseReport
 from tfnlp.reports.confusion import ConfusionMatrix
-from tfnlp.reports.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Report(Table):
+class Report(BaseReport):
     """An evaluation of labels: scores of each and their averages.
 
     Attributes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfnlp.reports.table import Table
+from tfnlp.reports.base import BaseReport
 
 
 @dataclass(frozen=True)
-class AccuracyReport(Table):
+class AccuracyReport(BaseReport):
     """An evaluation by the share of right answers.
 
     Attributes:
@@ -41,7 +41,7 @@ class AccuracyReport(Table):
 
 
 @dataclass(frozen=True)
-class RegressionReport(Table):
+class RegressionReport(BaseReport):
     """An evaluation of numbers.
 
     Attributes:
@@ -78,7 +78,7 @@ class RegressionReport(Table):
 
 
 @dataclass(frozen=True)
-class PerplexityReport(Table):
+class PerplexityReport(BaseReport):
     """An evaluation of a language model.
 
     Attributes:

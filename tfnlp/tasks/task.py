@@ -17,7 +17,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, as_source
 from tfnlp.errors import ArgumentError
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.reports import Table
+from tfnlp.reports import BaseReport
 from tfnlp.rows import Rows
 from tfnlp.tasks import answering, fitting, pretrained, serving
 from tfnlp.tasks.answering import Tensors
@@ -101,7 +101,7 @@ class Task(abc.ABC):
         """Write down what `decode` gives as what `predict` returns for each record."""
 
     @abc.abstractmethod
-    def evaluate(self, records: Any) -> Table:
+    def evaluate(self, records: Any) -> BaseReport:
         """Compare the answers for records with their labels."""
 
     @abc.abstractmethod

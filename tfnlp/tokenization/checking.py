@@ -11,7 +11,7 @@ from tfnlp.errors import UnsupportedTokenizerError
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
 
 _BATCH_SIZE = 256
-HARD_TEXTS = (
+DIFFICULT_TEXTS = (
     "",
     " ",
     "  two  spaces, \t tabs \r\n and lines\n\n",
@@ -94,7 +94,7 @@ def check_tokenizer(tokenizer: Any, texts: Sequence[str] = (), *, decodes: bool 
 
     Args:
         tokenizer: a Hugging Face fast tokenizer.
-        texts: compared beside `HARD_TEXTS`.
+        texts: compared beside `DIFFICULT_TEXTS`.
         decodes: also compare the texts that are written of the ids.
     """
     start = time.perf_counter()
@@ -105,7 +105,7 @@ def check_tokenizer(tokenizer: Any, texts: Sequence[str] = (), *, decodes: bool 
             graph.decode([[]])
     except UnsupportedTokenizerError as error:
         return TokenizerCheck(str(error), ())
-    texts = [*HARD_TEXTS, *texts]
+    texts = [*DIFFICULT_TEXTS, *texts]
     graph(texts[:1])  # traces the graph
     differences: list[Difference] = []
     num_tokens, graph_seconds, rust_seconds = 0, 0.0, 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.errors import ArgumentError
-from tfnlp.reports import Table
+from tfnlp.reports import BaseReport
 
 
 class EpochReport(keras.callbacks.Callback):
@@ -19,10 +19,10 @@ class EpochReport(keras.callbacks.Callback):
         reports: the report of each epoch so far.
     """
 
-    def __init__(self, evaluate: Callable[[], Table]) -> None:
+    def __init__(self, evaluate: Callable[[], BaseReport]) -> None:
         super().__init__()
         self._evaluate = evaluate
-        self.reports: list[Table] = []
+        self.reports: list[BaseReport] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate and log."""

@@ -79,7 +79,7 @@ def test_files(tmp_path):
     ("record", "message"),
     [
         (question("Rome"), "the answer 'Rome' is not in its context."),
-        (question([{"text": "lived", "answer_start": 5}]), "the answer 'lived' is not in its context at 5, where 'ived ' stands."),
+        (question([{"text": "lived", "answer_start": 8}]), "the answer 'lived' is not in its context at 8, where 'd in ' stands."),
         (question([{"start": 5}]), "`answers` must be a list of texts, or of dicts of 'text' and 'answer_start', or a dict of two such lists; found [{'start': 5}]."),
         ({"question": "Where?", "context": CONTEXT}, "`answers` is missing: a list of answers, empty where the context holds none."),
         (question("x", context=" "), "`context` is empty."),
@@ -118,3 +118,31 @@ def test_real_files():
     for record in found:
         start, end = located(record)
         assert record["context"][start:end] == record["answers"][0][0]
+
+
+def test_places_that_are_a_little_off_take_the_nearest():
+    context = "Ada met Bob. Then Ada left."
+    record = {"question": "who left", "context": context, "answers": [{"text": "Ada", "answer_start": 17}]}
+    (found,) = checked_questions(as_source([record], LAYOUT))
+    assert located(found) == (18, 21)
+    record["answers"][0]["answer_start"] = 9
+    with pytest.raises(DataError, match=r"the answer 'Ada' is not in its context at 9"):
+        list(checked_questions(as_source([record], LAYOUT)))
+
+
+def test_the_flat_form_and_answers_that_are_not_impossible(tmp_path):
+    flat = {"question": "who", "context": "Ada left", "answers": {"text": ["Ada"], "answer_start": [0]}}
+    (tmp_path / "x.json").write_text(json.dumps({"data": [flat | {"is_impossible": "false"}]}))
+    (record,) = read_questions(tmp_path / "x.json")
+    assert record["answers"] == flat["answers"]
+
+
+def test_questions_that_can_not_be_used_are_left_out_on_request(tmp_path, caplog):
+    right = {"question": "who", "context": "Ada left", "answers": ["Ada"]}
+    (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(r) for r in (right, right | {"answers": ["Bob"]}, right)))
+    with pytest.raises(DataError, match=r"record 2: the answer 'Bob' is not in its context"):
+        list(checked_questions(as_source(read_questions(tmp_path / "x.jsonl"), LAYOUT)))
+    source = as_source(read_questions(tmp_path / "x.jsonl", on_error="skip"), LAYOUT)
+    for _ in range(2):
+        assert len(list(checked_questions(source))) == 2
+    assert caplog.text.count("1 of 3 records are left out: record 2: the answer 'Bob'") == 1

@@ -15,7 +15,7 @@ from tfnlp.checkpoints.heads import AutoHead
 from tfnlp.checkpoints.weights import save_safetensors
 from tfnlp.cli.commands import app
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError, UnsupportedTokenizerError, VersionError
-from tfnlp.tasks.table_question_answering.task import _aggregated
+from tfnlp.tasks.table_question_answering.decoding import aggregated
 
 ROOT = Path(__file__).parents[3]
 pandas = pytest.importorskip("pandas")
@@ -314,7 +314,7 @@ def test_wrong_records(to_train, changed, message):
     ],
 )
 def test_value(aggregator, cells, value):
-    assert _aggregated(aggregator, cells) == value
+    assert aggregated(aggregator, cells) == value
 
 
 def test_tokens_that_are_added(directory, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 import tfnlp
 from tests.tiny import LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp import SequenceClassifier, ZeroShotClassifier
+from tfnlp._backend import tf
 from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.export import ask
@@ -153,3 +155,36 @@ def test_evaluation(directory, multi_label):
     assert zero_shot.evaluate(spoilt, labels=LABELS).accuracy == pytest.approx(0.8)
     with pytest.raises(LabelError, match="unknown label"):
         zero_shot.evaluate(spoilt, labels=["something else"])
+
+
+def test_labels_that_fill_a_batch_up_have_no_score(zero_shot):
+    for multi_label in (False, True):
+        zero_shot.settings = replace(zero_shot.settings, multi_label=multi_label)
+        labels = [["Paris", "the cat", "new"], ["Paris", "", "the cat"], ["", "new", ""]]
+        found = {
+            n: v.numpy() for n, v in zero_shot.serve(text=tf.constant(TEXTS[:3]), labels=tf.constant(labels)).items()
+        }
+        for i, given in enumerate(labels):
+            named = [label for label in given if label]
+            answer = zero_shot.predict(TEXTS[i], named)
+            assert [name.decode() for name in found["labels"][i]] == [one.name for one in answer] + [""] * given.count(
+                ""
+            )
+            assert found["scores"][i] == pytest.approx(
+                [one.score for one in answer] + [0.0] * given.count(""), abs=1e-5
+            )
+    zero_shot.settings = replace(zero_shot.settings, multi_label=False)
+
+
+def test_it_is_trained_on_pairs(directory):
+    zero_shot = ZeroShotClassifier.from_pretrained(directory)
+    pairs = [
+        {"premise": text, "hypothesis": "x", "label": name}
+        for text, name in zip(TEXTS, ["ENTAILMENT", "NEUTRAL"] * 2, strict=False)
+    ]
+    history = zero_shot.fit(
+        pairs, [{"text": TEXTS[0], "label": "a"}, {"text": TEXTS[1], "label": "b"}], epochs=2, verbose=0
+    )
+    assert "val_macro_f1" in history.history
+    with pytest.raises(DataError, match="expected a text and a hypothesis"):
+        zero_shot.fit([{"text": "x", "label": "ENTAILMENT"}])

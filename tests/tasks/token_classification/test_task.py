@@ -466,3 +466,49 @@ def test_the_other_texts_of_a_batch_change_nothing(tmp_path):
         beside = task.predict([text, LONG_TEXT], aggregation=aggregation)[0]
         assert [(e.label, e.start, e.end) for e in beside] == [(e.label, e.start, e.end) for e in alone]
         assert [e.score for e in beside] == pytest.approx([e.score for e in alone], abs=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [None, 5])
+def test_what_is_neither_one_nor_many_fails_at_once(tagger, inputs):
+    with pytest.raises(DataError, match=r"^expected one input or an iterable of them; found "):
+        tagger.predict(inputs)
+
+
+def test_progress_moves_with_the_batches(tagger):
+    told = []
+    records = [{"text": text} for text in [*TEXTS, LONG_TEXT] * 40]
+    tagger.ask(records, progress=lambda done, count: told.append((done, count)))
+    assert len(told) > 3
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1]
+
+
+def test_labels_weighed_by_how_rare_they_are(checkpoints):
+    task = fresh(checkpoints)
+    task.fit(RECORDS, epochs=1, label_weights="balanced", verbose=0)
+    labels = [label for record in RECORDS for label in record["labels"]]
+    expected = [len(labels) / (len(LABELS) * labels.count(name)) for name in LABELS]
+    assert task.model.loss["logits"].label_weights == pytest.approx(expected)
+    with pytest.raises(ArgumentError, match=r"^`label_weights` must be a dict or 'balanced'; it is 'even'\.$"):
+        task.fit(RECORDS, label_weights="even")
+
+
+def test_checkpoints_of_whole_models_are_refused(tagger, tmp_path):
+    with pytest.raises(ArgumentError, match=r"can't save transformers' heads whole.*`save_weights_only=True`"):
+        tagger.fit(RECORDS, callbacks=[keras.callbacks.ModelCheckpoint(str(tmp_path / "x"))])
+
+
+def test_the_same_labels_spelt_otherwise_score_alike(tagger):
+    """A blank after one tag is enough to make labels of all tags, in other libraries."""
+    spelt = [record | {"labels": [f"{label} " for label in record["labels"]]} for record in RECORDS]
+    assert tagger.evaluate(spelt) == tagger.evaluate(RECORDS)
+    underscores = [record | {"labels": [label.replace("-", "_") for label in record["labels"]]} for record in RECORDS]
+    assert tagger.evaluate(underscores).f1 == 1.0
+
+
+def test_a_word_that_the_tokenizer_drops_inside_an_entity(tagger):
+    words, labels = ["Bob", "\u200b", "Stone", "went"], ["B-PER", "I-PER", "I-PER", "O"]
+    record = {"words": words, "labels": labels}
+    (answer,) = tagger.predict([words])
+    assert entities_of(answer)[0] == ("PER", "Bob \u200b Stone")
+    assert tagger.evaluate([record]).labels["PER"].f1 == 1.0

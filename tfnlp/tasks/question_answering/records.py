@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
 
+_MOST_OFF = 2  # characters by which the place of an answer may be wrong, where its text stands several times
 _SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
 
 
-def read_questions(path: str | Path) -> Records:
+def read_questions(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read questions with their contexts and answers.
 
     A `.json` file is one of SQuAD (1.1 or 2.0, https://rajpurkar.github.io/SQuAD-explorer) or of CMRC 2018 in either of
-    its forms (https://github.com/ymcui/cmrc2018); a `.jsonl` file holds an object with `question`, `context` and
-    `answers` a line. Packed files (`.gz`, `.bz2`, `.xz`) are unpacked while reading.
+    its forms (https://github.com/ymcui/cmrc2018), or the flat form of transformers' examples: `data`, of `question`,
+    `context` and `answers`. A `.jsonl` file holds an object with these three a line. Packed files (`.gz`, `.bz2`,
+    `.xz`) are unpacked while reading.
+
+    Args:
+        path: the file.
+        encoding: of the file, by Python's names; None: UTF-8.
+        on_error: whether a question that can't be used raises an error when the task reads it, or is left out (`skip`),
+            counted and reported.
 
     Returns:
         Records with `id`, `question`, `context` and `answers`, as the file has them.
@@ -31,22 +40,25 @@ def read_questions(path: str | Path) -> Records:
     """
     suffix = unpacked_suffix(Path(path))
     if suffix in (".jsonl", ".ndjson"):
-        return read_objects(path)
+        return read_objects(path, encoding=encoding, on_error=on_error)
     if suffix == ".json":
-        return Records(existing_file(path), lambda: _questions_of(Path(path)))
+        return Records(existing_file(path), lambda: _questions_of(Path(path), encoding), on_error)
     raise ArgumentError(
         f"{path}: can't tell the format from the name. Questions come as `.json` (SQuAD, CMRC) or `.jsonl`."
     )
 
 
-def _questions_of(path: Path) -> Iterator[Record]:
+def _questions_of(path: Path, encoding: str | None) -> Iterator[Record]:
     try:
-        found = json.loads("\n".join(line for _, line in lines_of(path)))
+        found = json.loads("\n".join(line for _, line in lines_of(path, encoding)))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error}.") from error
     articles: Any = found.get("data") if isinstance(found, dict) else found
     try:
         for article in articles:
+            if "qas" not in article and {"question", "context"} <= set(article):
+                yield _question(article, article["context"])
+                continue
             for paragraph in article.get("paragraphs", [article]):
                 context = paragraph["context_text" if "context_text" in paragraph else "context"]
                 for question in paragraph["qas"]:
@@ -65,7 +77,7 @@ def _question(found: Mapping[str, Any], context: str) -> Record:
         "question": found["query_text" if is_cmrc else "question"],
         "context": context,
     }
-    if found.get("is_impossible"):
+    if str(found.get("is_impossible", "")).lower() in ("true", "1"):  # files that spreadsheets wrote have it as text
         return record | {"answers": []}
     return record | ({"answers": found["answers"]} if "answers" in found else {})
 
@@ -74,7 +86,13 @@ def _pair(inputs: Any, answers: Any) -> Record:
     return {**inputs, "answers": answers}
 
 
-LAYOUT = Layout(read=read_questions, synonyms=_SYNONYMS | {"answer": "answers"}, classes="", pair=_pair)
+LAYOUT = Layout(
+    read=read_questions,
+    synonyms=_SYNONYMS | {"answer": "answers"},
+    classes="",
+    pair=_pair,
+    options=frozenset({"encoding", "on_error"}),
+)
 
 
 def checked_questions(source: Source) -> Iterator[Record]:
@@ -97,10 +115,15 @@ def located(record: Record) -> tuple[int, int] | None:
     """
     for text, place in record["answers"]:
         if text in record["context"]:
-            is_right = place is not None and record["context"].startswith(text, place)
-            start = place if is_right else record["context"].index(text)
+            start = _nearest(record["context"], text, place or 0)
             return start, start + len(text)
     return None
+
+
+def _nearest(context: str, text: str, place: int) -> int:
+    """Return where a text stands in a context, nearest to a place; it stands there."""
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(text)})", context)]
+    return min(starts, key=lambda start: (abs(start - place), start))
 
 
 def as_question(given: Any, number: int) -> Record:
@@ -144,7 +167,9 @@ def _problem(record: Record) -> str | None:
         return f"the answer {answers[0][0]!r:.80} is not in its context."
     for text, start in answers:
         # CMRC's places are often one or two off; where the text stands but once, there is no doubt.
-        if start is not None and context.count(text) > 1 and not context.startswith(text, start):
+        if start is None or context.count(text) < 2:
+            continue
+        if abs(_nearest(context, text, start) - start) > _MOST_OFF:
             stands = context[start : start + len(text)]
             return f"the answer {text!r:.80} is not in its context at {start}, where {stands!r:.80} stands."
     return None

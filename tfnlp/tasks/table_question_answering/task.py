@@ -21,12 +21,13 @@ from tfnlp.errors import ArgumentError, UnsupportedModelError, UnsupportedTokeni
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
 from tfnlp.tasks.prediction import predicted
+from tfnlp.tasks.table_question_answering.decoding import table_answer
+from tfnlp.tasks.table_question_answering.network import training_model
 from tfnlp.tasks.table_question_answering.records import (
     LAYOUT,
     Supervision,
     as_table_question,
     checked_table_questions,
-    number_in,
 )
 from tfnlp.tasks.table_question_answering.rows import TableRows
 from tfnlp.tokenization.pretrained import load_table_tokenizer
@@ -35,14 +36,13 @@ from tfnlp.training.optimizer import create_training_variables
 from tfnlp.training.recipe import Recipe
 
 _ASKED_TOGETHER = 16  # questions, with tables of up to 512 tokens each
-_BY_ANSWER = ("cell_selection_preference", "huber_loss_delta")  # what the loss of numbers needs
 
 
 @final
 class TableQuestionAnswerer:
     """Answers questions about tables with cells of them (Herzig et al. 2020, TAPAS).
 
-    The tokenizer of TAPAS lays tables out in Python, with pandas, and gives no offsets. So this is no `TaskModel`: it
+    The tokenizer of TAPAS lays tables out in Python, with pandas, and gives no offsets. So this is no `Task`: it
     is trained and asked in Python, and can't be exported.
 
     Example:
@@ -51,9 +51,7 @@ class TableQuestionAnswerer:
         # TableAnswer(text='30', coordinates=((0, 1),), cells=('30',), aggregator='NONE', value=None)
 
     Attributes:
-        config: the Hugging Face configuration.
-        hf: the Hugging Face tokenizer.
-        head: the Hugging Face TensorFlow head, a Keras model.
+        config, hf, head: the Hugging Face configuration, tokenizer and TensorFlow head, a Keras model.
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForTableQuestionAnswering"
@@ -76,8 +74,7 @@ class TableQuestionAnswerer:
 
         Args:
             name_or_path: a directory or a Hub name.
-            config: a `transformers.TapasConfig` to use instead of the checkpoint's: it says what is to be learnt, by
-                `num_aggregation_labels`, `aggregation_labels` and `use_answer_as_supervision`.
+            config: a `transformers.TapasConfig` to use instead of the checkpoint's: it says what is to be learnt.
             max_length: the most tokens in a question with its table. None: as the tokenizer says.
             seed: of weights that the checkpoint lacks.
             location: where to look (`revision`, `token` ...).
@@ -121,7 +118,7 @@ class TableQuestionAnswerer:
     # Training
 
     def source(self, records: Any) -> Source:
-        """Return records that can be read again and again, whatever holds them."""
+        """Return records that can be read again and again."""
         return as_source(records, self.layout)
 
     def watched_metric(self, records: Source, validation: Source) -> str:
@@ -130,25 +127,8 @@ class TableQuestionAnswerer:
         return "accuracy"
 
     def training_model(self, dataset: tf.data.Dataset) -> keras.Model:
-        """Return the Keras model that is trained: what `dataset` yields in, logits out.
-
-        Its loss is transformers' of TAPAS, which must know the size of a batch before it runs (4.57.6 compares sizes
-        in Python); so it is made for the batches of one dataset.
-
-        Raises:
-            ArgumentError: if the configuration lacks a number that the loss needs.
-        """
-        missing = [name for name in _BY_ANSWER if self.supervision.by_answer and getattr(self.config, name) is None]
-        if missing:
-            raise ArgumentError(f"the configuration lacks {missing}, which learning from numbers needs.")
-        inputs = {
-            name: keras.Input(spec.shape[1:], spec.shape[0], name, spec.dtype)
-            for name, spec in dataset.element_spec.items()
-        }
-        outputs = self.head(inputs)
-        model = keras.Model(inputs, outputs.logits, name=type(self).__name__.lower())
-        model.add_loss(tf.reduce_mean(outputs.loss))
-        return model
+        """Return the Keras model that is trained on the batches of a dataset; see `network.training_model`."""
+        return training_model(self.head, self.supervision, dataset)
 
     def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
         """Build the `tf.data.Dataset` that `training_model` is made for. All rows are made now, and kept in memory.
@@ -188,9 +168,6 @@ class TableQuestionAnswerer:
             callbacks: Keras callbacks.
             verbose: as in `keras.Model.fit`.
             recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
-
-        Returns:
-            Keras's history.
 
         Raises:
             DataError: if a record can't be used, or its table does not fit into a row of the network.
@@ -253,21 +230,12 @@ class TableQuestionAnswerer:
         coordinates, *found = self.hf.convert_logits_to_predictions(encoded, *logits)
         aggregations = found[0] if has_aggregation else [None] * len(records)
         chosen = zip(records, coordinates, aggregations, strict=True)
-        return [self._answer(record["table"], places, index) for record, places, index in chosen]
-
-    def _answer(self, table: Any, places: Sequence[tuple[int, int]], aggregation: int | None) -> TableAnswer:
-        cells = tuple(str(table.iat[place]) for place in places)
-        name, prefix = "", ""
-        if aggregation is not None:
-            name = self.config.aggregation_labels[aggregation]
-            prefix = "" if aggregation == self.config.no_aggregation_label_index else f"{name} > "
-        return TableAnswer(
-            prefix + ", ".join(cells),
-            tuple((row, column) for row, column in places),
-            cells,
-            name,
-            _aggregated(name, cells),
-        )
+        names = self.config.aggregation_labels or {}
+        nothing = self.config.no_aggregation_label_index
+        return [
+            table_answer(record["table"], places, names.get(index, ""), is_none=index == nothing)
+            for record, places, index in chosen
+        ]
 
     # Evaluating
 
@@ -303,7 +271,7 @@ class TableQuestionAnswerer:
     # Files
 
     def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
-        """Add tokens to the tokenizer, and rows for them to the network; see `PretrainedTask.add_tokens`."""
+        """Add tokens to the tokenizer, and rows for them to the network; see `Task.add_tokens`."""
         num_added = extend_tokenizer(self.hf, tokens, special=special)
         if len(self.hf) > self.config.vocab_size:
             self.head = with_vocabulary(self.head, self.auto_class, len(self.hf), seed=0)
@@ -330,14 +298,3 @@ class TableQuestionAnswerer:
             f"{directory}: TAPAS can't be served from raw text: its tokenizer exists in Python only. Encode tables "
             "with `hf` beside the server, and serve `head` on token ids."
         )
-
-
-def _aggregated(name: str, cells: Sequence[str]) -> float | None:
-    """Return the number that comes out of cells; None: nothing is done with them, or they are no numbers."""
-    if name == "COUNT":
-        return float(len(cells))
-    numbers = [number_in(cell) for cell in cells]
-    known = [number for number in numbers if number is not None]
-    if name not in ("SUM", "AVERAGE") or not known or len(known) < len(numbers):
-        return None
-    return math.fsum(known) / (len(known) if name == "AVERAGE" else 1)

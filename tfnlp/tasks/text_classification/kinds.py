@@ -86,7 +86,7 @@ class Kind(abc.ABC):
         for number, record in enumerate(records, start):
             wrong = next((name for name in self.names_in(record) if name not in self.labels.ids), None)
             if wrong is not None:
-                raise LabelError(f"{where} {number}: {self.labels.unknown(wrong)}")
+                raise LabelError(f"{where} {number}: {self.labels.unknown_message(wrong)}")
         return self.gold(records)
 
     def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:

@@ -146,3 +146,15 @@ def as_example(given: Any, number: int) -> Record:
     if problem is not None:
         raise DataError(f"text {number}: {problem}")
     return {"text": record["text"], "text_pair": record.get("text_pair")}
+
+
+def check_pair(record: Record, where: str, *, pairs: bool) -> Record:
+    """Return a record, which must be a pair of texts if the task classifies pairs, and else one text.
+
+    Raises:
+        DataError: if it is the other; `where` says which record it is.
+    """
+    if (record["text_pair"] is not None) != pairs:
+        expected = "a pair of texts; found one" if pairs else "one text; found two"
+        raise DataError(f"{where}: expected {expected}. `pairs=True` is for pairs, `pairs=False` not.")
+    return record

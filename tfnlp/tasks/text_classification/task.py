@@ -16,7 +16,7 @@ from tfnlp.checkpoints.weights import output_bias
 from tfnlp.data.batches import CHUNK, Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError, DataError
+from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.rows import Rows
@@ -38,6 +38,7 @@ from tfnlp.tasks.text_classification.records import (
     SINGLE,
     ProblemType,
     as_example,
+    check_pair,
     checked_examples,
     inferred_problem_type,
 )
@@ -87,8 +88,7 @@ class SequenceClassifier(Task):
     def problem_type(self) -> ProblemType | None:
         """One label, several, or a number, by transformers' names; None while it is unknown.
 
-        Where the configuration of a trained checkpoint is silent, the number of labels tells, as in transformers'
-        training; `config.problem_type` stays silent then, for what reads the saved checkpoint.
+        Where a trained checkpoint's configuration is silent, the number of labels tells, as in transformers' training.
         """
         labels: Any = self.learned.labels
         if labels.problem_type is not None or not self.checkpoint.is_trained or labels.is_fresh:
@@ -126,9 +126,8 @@ class SequenceClassifier(Task):
     def start_from(self, records: Source) -> None:
         """Let a new head answer the labels' base rates, or the numbers' mean, until it has learned better.
 
-        From zeros, the first steps make the vectors of all texts alike, as that changes the logits fastest, which
-        takes long to undo where most of many labels are rare (measured in docs/text_classification.md). RetinaNet
-        starts from a prior, though one for all labels, for stability (https://arxiv.org/abs/1708.02002, 3.3).
+        From zeros, a network first learns to make all texts alike, and takes long to undo it where most of many labels
+        are rare (docs/text_classification.md). RetinaNet starts from a prior too (https://arxiv.org/abs/1708.02002).
         """
         bias = output_bias(self.head, len(self.known_labels))
         if bias is None or bias.numpy().any():  # a new one is zero
@@ -152,14 +151,8 @@ class SequenceClassifier(Task):
         kind = self.kind
         for start, chunk in numbered(checked_examples(records, kind.type), together):
             for number, record in enumerate(chunk, start):
-                self._check_pair(record, f"{records.name}: record {number}")
+                check_pair(record, f"{records.name}: record {number}", pairs=self.settings.pairs)
             yield chunk, kind.checked_gold(chunk, f"{records.name}: record", start)
-
-    def _check_pair(self, record: Record, where: str) -> Record:
-        if (record["text_pair"] is not None) != self.settings.pairs:
-            expected = "a pair of texts; found one" if self.settings.pairs else "one text; found two"
-            raise DataError(f"{where}: expected {expected}. `pairs=True` is for pairs, `pairs=False` not.")
-        return record
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy, that of each label by itself, or the squared error."""
@@ -244,7 +237,7 @@ class SequenceClassifier(Task):
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text, or a pair of them."""
-        return self._check_pair(as_example(given, number), f"text {number}")
+        return check_pair(as_example(given, number), f"text {number}", pairs=self.settings.pairs)
 
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
@@ -298,13 +291,10 @@ class SequenceClassifier(Task):
         return self._kind(settings).undecided(found)
 
     def logits(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Run the network on texts, or pairs of texts.
-
-        Args:
-            inputs: as `predict` takes them.
+        """Run the network on inputs as `predict` takes them.
 
         Returns:
-            Of a long text, the mean of its windows' logits, or the first's. Shape `(inputs, labels)`, float32.
+            Of a long text, the mean of its windows' logits. Shape `(inputs, labels)`, float32.
         """
         records = [self.as_record(given, number) for number, given in enumerate(inputs, start=1)]
         return self.ask(records).answers["logits"]

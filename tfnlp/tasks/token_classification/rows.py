@@ -172,5 +172,5 @@ def label_ids(names: Sequence[Sequence[str | None]], labels: LabelMap, where: st
     for number, found in enumerate(names, start):
         wrong = next((name for name in found if name is not None and name not in labels.ids), None)
         if wrong is not None:
-            raise LabelError(f"{where} {number}: {labels.unknown(wrong)}")
+            raise LabelError(f"{where} {number}: {labels.unknown_message(wrong)}")
     return [[IGNORE_ID if name is None else labels.ids[name] for name in found] for found in names]

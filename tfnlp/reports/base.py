@@ -1,4 +1,4 @@
-"""`Table`: something that prints, displays in a notebook and goes into files."""
+"""`BaseReport`: something that prints, displays in a notebook and goes into files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 
-class Table(abc.ABC):
+class BaseReport(abc.ABC):
     """Something to look at as a table: in a terminal, in a notebook, or as JSON.
 
     Attributes:
