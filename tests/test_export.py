@@ -115,8 +115,7 @@ def test_a_saved_model_that_answers_otherwise_is_removed(tagger, tmp_path, monke
 def test_differences_are_told(tagger, exported):
     served = ask(exported, text=TEXTS)
     assert tagger.compare_answers(TEXTS, served) == []
-    served["entity_score"] = served["entity_score"] - 2e-5
-    served["entity_start"] = served["entity_start"].copy()
+    served["entity_score"] = served["entity_score"] - 2e-5 * (served["entity_score"] > 0)  # 0 fills up the shorter rows
     assert len(tagger.compare_answers(TEXTS, served)) == sum(1 for answer in tagger.predict(TEXTS) if answer)
 
 
@@ -153,7 +152,7 @@ def test_other_families_answer_from_strings_as_predict_does(name, tmp_path):
 
 def test_a_tokenizer_that_differs_is_not_exported(tagger, tmp_path, monkeypatch):
     found = TokenizerCheck(None, (Difference("Ada", "input_ids", [1], [2]),), 1, 1)
-    monkeypatch.setattr("tfnlp.export.check_tokenizer", lambda *_, **__: found)
+    monkeypatch.setattr("tfnlp.tokenization.tokenizer.check_tokenizer", lambda *_, **__: found)
     with pytest.raises(ExportError) as caught:
         tagger.export(tmp_path / "1")
     assert "input_ids of 'Ada': graph [1], Rust [2]" in str(caught.value)

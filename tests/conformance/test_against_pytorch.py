@@ -12,7 +12,12 @@ from tfnlp.tasks.loading import TASKS
 
 ARCHITECTURES = ("bert", "distilbert", "roberta", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2")
 QUICK = ("bert", "deberta-v2")
-HEADS = {task.auto_class.removeprefix("TFAutoModel").removeprefix("For"): task for task in TASKS.values()}
+# Zero-shot classification has the head of text classification; TAPAS's own tests compare it.
+HEADS = {
+    task.auto_class.removeprefix("TFAutoModel").removeprefix("For"): task
+    for task in TASKS.values()
+    if task not in (tfnlp.ZeroShotClassifier, tfnlp.TableQuestionAnswerer)
+}
 OF_FEW = {"NextSentencePrediction": ("bert",)}  # of these architectures; MobileBERT has it too
 
 
