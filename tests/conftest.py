@@ -23,6 +23,18 @@ atexit.register(shutil.rmtree, os.environ["TFNLP_CACHE"], ignore_errors=True)
 
 from tests.tiny import ARCHITECTURES, RECORDS, build_learner, write_checkpoint
 
+
+def pytest_configure(config):
+    """In the quick tests, run graphs as they were traced: optimizing one takes longer than a test runs it.
+
+    The slow tests, and every test of a fresh process, run them as users do.
+    """
+    if "not slow" in config.getoption("markexpr"):
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 DATA = Path(os.environ.get("TFNLP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -84,8 +84,6 @@ class AutoHead:
         files = weight_files(name_or_path, **location)
         check_sizes(config, files)
         model = self.from_config(config)
-        model.build_in_name_scope()
-        repair_head(model)
         own = [(variable, variable.numpy()) for variable in head_variables(model)] if fresh_head else []
         report = load_weights(model, files)
         for variable, start in own:  # also where the checkpoint's has the same shape
@@ -104,9 +102,12 @@ class AutoHead:
         Raises:
             UnsupportedModelError: if the architecture has no such head.
         """
-        head = self._head_class(config)
-        prepare_config(config, head.__name__)
-        return head(config)
+        head_class = self._head_class(config)
+        prepare_config(config, head_class.__name__)
+        head = head_class(config)
+        head.build_in_name_scope()
+        repair_head(head)
+        return head
 
     def _head_class(self, config: Any) -> Any:
         known = head_names(self.name)

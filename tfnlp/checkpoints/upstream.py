@@ -19,14 +19,19 @@ HEADS_OF_NO_AUTO_CLASS = {
     "TFAutoModelForVisualQuestionAnswering": {"blip": "TFBlipForQuestionAnswering"},
     "TFAutoModelForImageTextRetrieval": {"blip": "TFBlipForImageTextRetrieval"},
 }
-# Heads that give other numbers than PyTorch's, and what differs.
+_OTHER_NUMBERS = "gives other numbers than its PyTorch twin: it"
+_NO_WEIGHTS = "builds no weights, so a checkpoint can't be loaded"
+_KERAS_3 = "mixes the layers of two Kerases, so it can't be built"
+# Heads that can't be used as they are, and why.
 _REFUSED = {
-    "TFLongformerForMultipleChoice": "differs by 4e-3",
-    "TFRoFormerForCausalLM": "lets each token see those after it",
-    "TFData2VecVisionForSemanticSegmentation": "chains the levels of its pyramid",
-    "TFTransfoXLLMHeadModel": "builds no weights, so a checkpoint can't be loaded",
-    "TFTransfoXLForSequenceClassification": "builds no weights, so a checkpoint can't be loaded",
-    "TFTransfoXLModel": "builds no weights, so a checkpoint can't be loaded",
+    "TFLongformerForMultipleChoice": f"{_OTHER_NUMBERS} differs by 4e-3",
+    "TFRoFormerForCausalLM": f"{_OTHER_NUMBERS} lets each token see those after it",
+    "TFData2VecVisionForSemanticSegmentation": f"{_OTHER_NUMBERS} chains the levels of its pyramid",
+    "TFTransfoXLLMHeadModel": _NO_WEIGHTS,
+    "TFTransfoXLForSequenceClassification": _NO_WEIGHTS,
+    "TFTransfoXLModel": _NO_WEIGHTS,
+    "TFIdeficsModel": _KERAS_3,
+    "TFIdeficsForVisionText2Text": _KERAS_3,
 }
 
 
@@ -72,8 +77,7 @@ def prepare_config(config: Any, head: str) -> None:
         config.image_size = 224
     if head in _REFUSED:
         raise UnsupportedModelError(
-            f"{head} gives other numbers than its PyTorch twin: it {_REFUSED[head]} (transformers 4.57.6). Use another "
-            "architecture for this task."
+            f"{head} {_REFUSED[head]} (transformers 4.57.6). Use another architecture for this task."
         )
     if head == "TFMobileBertForMaskedLM":
         raise UnsupportedModelError(
@@ -84,10 +88,15 @@ def prepare_config(config: Any, head: str) -> None:
 
 def repair_head(head: Any) -> None:
     """Mend a built head whose layers are not as in PyTorch."""
-    if head.config.model_type == "mobilevit":
-        for layer in head.submodules:
-            if "BatchNormalization" in type(layer).__name__:
-                layer.momentum = 0.9  # PyTorch's 0.1 is the share of what is new
+    architecture = head.config.model_type
+    for layer in head.submodules:
+        kind = type(layer).__name__
+        if architecture == "mobilevit" and "BatchNormalization" in kind:
+            layer.momentum = 0.9  # PyTorch's 0.1 is the share of what is new
+        elif architecture == "openai-gpt" and kind == "TFMLP":
+            layer.act = import_heads().activations_tf.get_tf_activation("gelu_new")  # what PyTorch's "gelu" means there
+        elif architecture == "albert" and kind == "TFAlbertMLMHead":
+            layer.bias = layer.decoder_bias  # one in PyTorch; here only the second was ever added to the logits
 
 
 def pytorch_aliases(config: Any, name: str) -> tuple[str, ...]:
@@ -95,6 +104,8 @@ def pytorch_aliases(config: Any, name: str) -> tuple[str, ...]:
     if config.model_type == "deberta-v2" and ("pos_proj" in name or "pos_q_proj" in name):
         # The TensorFlow head kept DeBERTa 1's names for the projections that `share_att_key=False` adds.
         return name.replace("pos_q_proj", "pos_query_proj").replace("pos_proj", "pos_key_proj"), name
+    if config.model_type == "albert" and name.endswith("predictions.decoder.bias"):
+        return name.replace("decoder.bias", "bias"), name
     if config.model_type == "blip" and name.endswith("cls.predictions.decoder.weight"):
         # In PyTorch it is the table of words, and is not in the file.
         return name, name.replace("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")

@@ -199,6 +199,7 @@ def test_chinese_offsets(tmp_path):
         assert answer.text == record["context"][answer.start : answer.end] != ""
 
 
+@pytest.mark.slow
 def test_the_command_and_the_example(tmp_path, capsys):
     model = write_checkpoint("bert", tmp_path / "bert", head="QuestionAnswering", **UNNAMED)
     file = tmp_path / "questions.jsonl"

@@ -419,7 +419,11 @@ def test_thresholds_of_each_label_are_served(several, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("head", "names"), [("single", ("label", "score", "labels", "scores")), ("regression", ("score",))]
+    ("head", "names"),
+    [
+        ("single", ("label", "score", "labels", "scores")),
+        pytest.param("regression", ("score",), marks=pytest.mark.slow),
+    ],
 )
 def test_the_signature_of_pairs(tmp_path, head, names):
     labels = {"single": ["a", "b", "a", "b", "a"], "regression": [0.5, 1.5, 2.5, 3.5, 4.5]}[head]
