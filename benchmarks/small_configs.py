@@ -102,7 +102,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "funnel": {"block_sizes": [1, 1], "num_decoder_layers": 1},
     "longformer": {"attention_window": 8},
     "led": {"attention_window": 8},
-    "mobilebert": {"intra_bottleneck_size": 16, "true_hidden_size": 16},
+    "mobilebert": {"embedding_size": 8, "intra_bottleneck_size": 16, "true_hidden_size": 16},
     "convbert": {"head_ratio": 2},
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},

@@ -70,9 +70,17 @@ class EntityDecoder:
         names: what the `labels` of decoded units index: entity types, or with `none` the labels themselves.
     """
 
-    def __init__(self, labels: Sequence[str], aggregation: Aggregation, ignored: Collection[str] = (OUTSIDE,)) -> None:
-        """Take the labels, how to group tokens, and the names to leave out."""
+    def __init__(
+        self,
+        labels: Sequence[str],
+        aggregation: Aggregation,
+        ignored: Collection[str] = (OUTSIDE,),
+        *,
+        keep_blanks: bool = False,
+    ) -> None:
+        """Take the labels, how to group tokens, the names to leave out, and whether white space alone is a token."""
         self.aggregation = aggregation
+        self._keep_blanks = keep_blanks
         if aggregation == "none":
             self.names = tuple(labels)
             type_of = list(range(len(labels)))
@@ -89,7 +97,8 @@ class EntityDecoder:
         """Return the entities, by record and start; `labels` index `names`, int32."""
         of_words = self.aggregation in ("first", "average", "max")
         units = self._words(tokens) if of_words else self._each(tokens)
-        units = units.at(tf.where(units.ends > units.starts)[:, 0])  # white space alone is no word
+        if not self._keep_blanks:
+            units = units.at(tf.where(units.ends > units.starts)[:, 0])
         entities = units if self.aggregation == "none" else self._grouped(units)
         entities = entities.at(tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
         return _without_overlaps(entities, tokens)

@@ -238,7 +238,10 @@ class TokenClassifier(Task):
             `entity_score` (float32), each of shape `(batch, max_entities)`, filled up with `""` and 0; and
             `num_entities`, of shape `(batch,)`, int32. Beside these, which are served, see `named_entities`.
         """
-        decoder = EntityDecoder(self.known_labels.names, settings.aggregation, settings.ignore_labels)
+        as_pipeline = settings.grouping == "pipeline"
+        decoder = EntityDecoder(
+            self.known_labels.names, settings.aggregation, settings.ignore_labels, keep_blanks=as_pipeline
+        )
         tokens, place = token_scores(outputs["logits"].values, rows)
         return named_entities(decoder(tokens), decoder.names, text_of(inputs), place)
 
