@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import tfnlp
 from tests.tiny import LABELS
 from tfnlp import TokenClassifier
 from tfnlp.errors import ArgumentError, CheckpointError
@@ -134,3 +135,9 @@ def test_replicas_are_refused(checkpoints):
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "tasks are trained on one device, and this strategy has 2 replicas" in found.stderr
+
+
+def test_a_directory_that_is_not_there(tmp_path):
+    for load in (tfnlp.load, tfnlp.TokenClassifier.from_pretrained):
+        with pytest.raises(CheckpointError, match="neither a directory nor a checkpoint that can be had from the Hub"):
+            load(tmp_path / "no such")

@@ -270,7 +270,7 @@ def find_file(name_or_path: str | Path, file: str, **location: Any) -> str | Non
 
     try:
         return cached_file(str(name_or_path), file, _raise_exceptions_for_missing_entries=False, **location)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError: of a path that is no name
         raise _not_found(str(name_or_path), error) from error
 
 
