@@ -45,8 +45,8 @@ def test_long_prompts_are_windows(task, tmp_path):
     (chunk,) = task.training_rows(task.source([{"prompt": LONG_TEXT, "choices": long[1], "label": 1}]))
     assert len(chunk.splits) - 1 > 10
     assert chunk.groups.tolist() == [0, len(chunk.splits) - 1]
-    assert chunk.targets["logits"][0].tolist() == [0, 0]
-    assert chunk.targets["logits"][-1].tolist() == [1, 1]
+    assert chunk.targets["logits"].values[0].tolist() == [0, 0]
+    assert chunk.targets["logits"].values[-1].tolist() == [1, 1]
     task.export(tmp_path / "1", samples=[long, (TEXTS[0], CHOICES)])
     served = ask(tmp_path / "1", prompt=TEXTS[:1], choices=[[*CHOICES, ""]])
     answer = task.predict((TEXTS[0], CHOICES))
