@@ -129,6 +129,21 @@ def differences(
     return [f"{inputs[i]!r:.80}: {'; '.join(wrong[i])}" for i in sorted(wrong)]
 
 
+def ties(scores: np.ndarray, *, cut: bool = False) -> np.ndarray:
+    """Tell which of ranked scores rounding may put in another order.
+
+    Args:
+        scores: the best first. Shape `(..., ranks)`.
+        cut: whether others were left out after the last, which then may be one of a tie.
+
+    Returns:
+        bool, of the same shape.
+    """
+    is_near = np.abs(np.diff(scores, axis=-1)) <= TOLERANCE
+    edge = np.zeros((*scores.shape[:-1], 1), bool)
+    return np.concatenate([edge, is_near], -1) | np.concatenate([is_near, edge | cut], -1)
+
+
 def _filled_apart(theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
     """Tell which rows differ where one side is filled up further than the other. Shape `(inputs,)`, bool."""
     size = tuple(np.maximum(theirs.shape, ours.shape))

@@ -129,7 +129,6 @@ class Checkpoint:
             auto = AutoHead(self.auto_class)
             if self.name_or_path is None:
                 self._head = auto.from_config(self.config)
-                self._head.build_in_name_scope()
             else:
                 self._head, report = auto.from_pretrained(
                     self.name_or_path, config=self.config, seed=self.seed, fresh_head=fresh_head,

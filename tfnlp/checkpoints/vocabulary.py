@@ -55,7 +55,6 @@ def with_vocabulary(head: Any, auto_class: str, num_tokens: int, *, seed: int) -
     weights = pytorch_weights(head)
     config.vocab_size = num_tokens
     larger = AutoHead(auto_class).from_config(config)
-    larger.build_in_name_scope()
     generator = np.random.default_rng(seed)
     for name, wanted in pytorch_weights(larger).items():
         if name in weights and weights[name].shape != wanted.shape:

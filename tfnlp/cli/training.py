@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,11 +129,10 @@ def _register(name: str, package: str, class_name: str) -> None:
 
 
 def _settings_class(package: str, class_name: str) -> type:
-    try:
-        module = importlib.import_module(f"tfnlp.tasks.{package}.settings")
-    except ModuleNotFoundError:  # it has none of its own
+    name = f"tfnlp.tasks.{package}.settings"
+    if find_spec(name) is None:  # it has none of its own
         return Settings
-    return getattr(module, f"{class_name}Settings", Settings)
+    return getattr(importlib.import_module(name), f"{class_name}Settings", Settings)
 
 
 for _name, (_package, _class_name) in TASK_NAMES.items():

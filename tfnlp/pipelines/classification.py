@@ -18,7 +18,6 @@ from tfnlp.tasks.text_classification.kinds import KINDS
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, as_example
 from tfnlp.tasks.token_classification.records import as_text_or_words
 
-_TOGETHER = 2048  # texts sorted by length together
 _FUNCTIONS: dict[str, ProblemType] = {"sigmoid": MULTI, "softmax": SINGLE, "none": REGRESSION}
 
 
@@ -43,7 +42,7 @@ class TokenClassificationPipeline(Pipeline):
         )
         self.task.tokenizer.check_window(settings.max_length, settings.stride)
         answers: list[list[dict[str, Any]]] = []
-        for chunk in chunked(inputs, _TOGETHER):
+        for chunk in chunked(inputs, self.task.answered_together):
             records = [as_text_or_words(text, number) for number, text in enumerate(chunk, len(answers) + 1)]
             asked = self.task.ask(records, settings)
             words = _Words(self.tokenizer, as_numpy(asked.rows))

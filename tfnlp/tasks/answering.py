@@ -58,6 +58,11 @@ def ask(
     return Asked(rows, outputs, _decoded(task, outputs, rows, inputs, settings))
 
 
+def as_records(task: Any, inputs: Sequence[Any]) -> list[Record]:
+    """Check inputs as `predict` takes them, and name their parts."""
+    return [task.as_record(given, number) for number, given in enumerate(inputs, start=1)]
+
+
 def rows_of(task: Any, records: Sequence[Record], settings: Any = None) -> Rows:
     """Make rows of records of the same fields. Returns NumPy arrays."""
     return as_numpy(_rows(task, task.tensors(records), task.settings if settings is None else settings))

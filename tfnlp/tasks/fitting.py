@@ -96,13 +96,13 @@ def fit(
 
 def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
     """Weigh labels by how rare they are, if that is asked for: each label counts as much as every other, together."""
-    target = next(iter(task.targets.items()))
-    if plan.label_weights != "balanced" or task.labels is None or target[1].dtype != "int32":
+    output, target = next(iter(task.targets.items()))
+    if plan.label_weights != "balanced" or task.labels is None or target.dtype != "int32":
         return plan  # a task without such labels refuses weights of any kind
     names = task.known_labels.names
     counts = np.zeros(len(names), np.int64)
     for chunk in rows:
-        ids = chunk.targets[target[0]].values
+        ids = chunk.targets[output].values
         counts += np.bincount(ids[ids >= 0], minlength=len(names))
     weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return replace(plan, label_weights={name: float(w) for name, w, n in zip(names, weights, counts, strict=True) if n})

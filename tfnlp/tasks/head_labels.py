@@ -31,26 +31,28 @@ class HeadLabels:
     problem_type: str | None = None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, *, replaced: bool = False) -> HeadLabels:
+    def of(cls, checkpoint: Checkpoint, names: Sequence[str] | None = None) -> HeadLabels:
         """Return the labels that a checkpoint brings along; those of another task, or placeholders, do not count.
 
         Args:
             checkpoint: of the head.
-            replaced: whether others will take their place, so that they need not be right.
+            names: others, that take their place.
 
         Raises:
-            CheckpointError: if an id has no label.
+            ArgumentError: if `names` are no list.
+            CheckpointError: if an id has no label, and nothing takes their place.
         """
         config = checkpoint.config
         gaps = sorted(set(range(max(config.id2label, default=0) + 1)) - set(config.id2label))
-        if gaps and checkpoint.is_trained and not replaced:
+        if gaps and checkpoint.is_trained and names is None:
             raise CheckpointError(
                 f"{checkpoint.name_or_path}: `id2label` in `config.json` names no label for {gaps[0]}. Name every id "
                 "from 0, or pass `labels=[...]` to begin with a new head."
             )
         labels = LabelMap.from_id2label(config.id2label)
         is_known = checkpoint.is_trained or not (labels.are_placeholders or config.architectures)
-        return cls(labels if is_known else None, problem_type=config.problem_type)
+        own = cls(labels if is_known else None, problem_type=config.problem_type)
+        return own if names is None else own.named(names, checkpoint)
 
     @property
     def known(self) -> LabelMap:

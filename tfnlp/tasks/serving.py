@@ -16,8 +16,7 @@ from tfnlp.tasks.answering import Tensors
 def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Answer in a graph: the exported signature's inputs to its outputs."""
     rows = task.rows(inputs, task.settings)
-    found = task.decode(task.network.run_in_graph(rows), rows, inputs, task.settings)
-    return {name: values for name, values in found.items() if name not in task.unserved}
+    return _served(task, task.decode(task.network.run_in_graph(rows), rows, inputs, task.settings))
 
 
 def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
@@ -37,12 +36,15 @@ def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = ()) -> 
 
 def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
     """Return inputs as `predict` takes them as tensors, by the names of the exported signature's inputs."""
-    return task.tensors([task.as_record(given, number) for number, given in enumerate(inputs, start=1)])
+    return task.tensors(task.as_records(inputs))
 
 
 def compare_answers(task: Any, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
     """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
-    records = [task.as_record(given, number) for number, given in enumerate(inputs, start=1)]
-    found = task.ask(records).answers
-    expected = {name: values for name, values in found.items() if name not in task.unserved}
-    return differences(inputs, served, expected, task.undecided(found, task.settings))
+    found = task.ask(task.as_records(inputs)).answers
+    return differences(inputs, served, _served(task, found), task.undecided(found, task.settings))
+
+
+def _served(task: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of what `decode` gives that a SavedModel gives as well."""
+    return {name: values for name, values in found.items() if name not in task.unserved}

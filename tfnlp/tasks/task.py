@@ -291,6 +291,7 @@ class Task(abc.ABC):
     # Answering
 
     ask = answering.ask
+    as_records = answering.as_records
     rows_of = answering.rows_of
     predict_by = answering.predict_by
     serve = serving.serve

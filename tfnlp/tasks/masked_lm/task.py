@@ -14,7 +14,7 @@ from tfnlp.data.batches import Target, token_batches
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
-from tfnlp.export import TOLERANCE
+from tfnlp.export import ties
 from tfnlp.labels import IGNORE_ID
 from tfnlp.outputs import Fills
 from tfnlp.padding import filled, size_of
@@ -271,10 +271,7 @@ class MaskedLM(Task):
 
     def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where tokens have about the same score, or the last one that of others which are left out."""
-        scores = found["scores"]
-        is_near = np.abs(np.diff(scores, axis=-1)) <= TOLERANCE
-        edge = np.zeros((*scores.shape[:-1], 1), bool)
-        either = np.concatenate([edge, is_near], -1) | np.concatenate([is_near, ~edge], -1)
+        either = ties(found["scores"], cut=True)
         return {"tokens": either, "token_ids": either}
 
     @property

@@ -15,7 +15,7 @@ from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
-from tfnlp.export import TOLERANCE
+from tfnlp.export import ties
 from tfnlp.outputs import Answer, Answers
 from tfnlp.padding import row_ids
 from tfnlp.reports import AnswerReport
@@ -75,7 +75,7 @@ class QuestionAnswerer(Task):
 
     def learn(self, records: Source) -> Learned:
         """Take from training data whether there may be no answer."""
-        if sum(not record["answers"] for record in checked_questions(records)):
+        if any(not record["answers"] for record in checked_questions(records)):
             return Learned(replace(self.settings, handle_impossible_answer=True))
         return self.learned
 
@@ -244,9 +244,6 @@ class QuestionAnswerer(Task):
 
     def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where answers have about the same score, or the last one that of others which are left out."""
-        scores = found["scores"]
-        is_near = np.abs(np.diff(scores, axis=1)) <= TOLERANCE
-        edge = np.zeros((len(scores), 1), bool)
-        either = np.concatenate([edge, is_near], 1) | np.concatenate([is_near, ~edge], 1)
+        either = ties(found["scores"], cut=True)
         first = dict.fromkeys(("answer", "start", "end"), either[:, 0])
         return {"answers": either, "starts": either, "ends": either} | first

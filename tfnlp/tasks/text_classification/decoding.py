@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.export import TOLERANCE
 from tfnlp.labels import LabelMap
 
 
@@ -31,10 +30,3 @@ def in_order_of_ids(ranked: np.ndarray, order: np.ndarray) -> np.ndarray:
     found = np.empty_like(ranked)
     np.put_along_axis(found, order, ranked, 1)
     return found
-
-
-def ties(scores: np.ndarray) -> np.ndarray:
-    """Tell which of ranked scores rounding may put in another order. Shape `(texts, labels)`, both."""
-    is_near = np.abs(np.diff(scores, axis=1)) <= TOLERANCE
-    edge = np.zeros((len(scores), 1), bool)
-    return np.concatenate([edge, is_near], 1) | np.concatenate([is_near, edge], 1)

@@ -15,11 +15,11 @@ from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, LabelError
-from tfnlp.export import TOLERANCE
+from tfnlp.export import TOLERANCE, ties
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
-from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ranked_labels, ties
+from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ranked_labels
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, checked_examples
 from tfnlp.training.losses import cross_entropy

@@ -78,11 +78,10 @@ class SequenceClassifier(Task):
             raise ArgumentError(f"`problem_type` must be one of {PROBLEM_TYPES}; it is {problem_type!r}.")
         if problem_type == REGRESSION and names is None and len(checkpoint.config.id2label) != 1:
             names = [NUMBER]
-        own = HeadLabels.of(checkpoint, replaced=names is not None)
-        found = own if names is None else own.named(names, checkpoint)
-        if problem_type is None and found.is_fresh:
-            return replace(found, problem_type=None)  # it was that of the labels which the new ones replace
-        return found if problem_type is None else replace(found, problem_type=problem_type)
+        found = HeadLabels.of(checkpoint, names)
+        if problem_type is None and not found.is_fresh:
+            return found
+        return replace(found, problem_type=problem_type)  # a configuration's is that of labels which were replaced
 
     @property
     def problem_type(self) -> ProblemType | None:
@@ -296,5 +295,4 @@ class SequenceClassifier(Task):
         Returns:
             Of a long text, the mean of its windows' logits. Shape `(inputs, labels)`, float32.
         """
-        records = [self.as_record(given, number) for number, given in enumerate(inputs, start=1)]
-        return self.ask(records).answers["logits"]
+        return self.ask(self.as_records(inputs)).answers["logits"]

@@ -14,6 +14,7 @@ from tfnlp.data.batches import CHUNK, Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError, LabelError
+from tfnlp.export import ties
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport
@@ -25,7 +26,7 @@ from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import numbered
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
-from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ties
+from tfnlp.tasks.text_classification.decoding import in_order_of_ids
 from tfnlp.tasks.text_classification.kinds import KINDS, SingleLabel
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
 from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, SINGLE, checked_examples

@@ -72,9 +72,7 @@ class TokenClassifier(Task):
     @classmethod
     def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels:
         """Return the checkpoint's labels, or those that the user names."""
-        names = own_options.get("labels")
-        found = HeadLabels.of(checkpoint, replaced=names is not None)
-        return found if names is None else found.named(names, checkpoint)
+        return HeadLabels.of(checkpoint, own_options.get("labels"))
 
     # Training
 
@@ -90,19 +88,24 @@ class TokenClassifier(Task):
 
     def _grouping_of(self, records: Source) -> Grouping:
         """Return whether spans begin and end where words do, or only where tokens do."""
-        num_spans, misplaced = 0, {"words": 0, "tokens": 0}
-        for chunk in chunked((r for r in checked_tokens(records) if r.get("spans")), CHUNK):
-            num_spans += sum(len(record["spans"]) for record in chunk)
-            for grouping in misplaced:
-                rows = self.rows_of(chunk, replace(self.settings, grouping=grouping))
-                misplaced[grouping] += len(word_tags(chunk, rows).unaligned)
-        if misplaced["words"] - misplaced["tokens"] <= _MISPLACED * num_spans:
+        misplaced, num_spans = self._misplaced(records, "words")
+        allowed = _MISPLACED * num_spans
+        if misplaced <= allowed or misplaced - self._misplaced(records, "tokens")[0] <= allowed:
             return "words"
         logger.info(
             "%s: %d of %d spans begin or end within words, so each token is labelled by itself",
-            records.name, misplaced["words"], num_spans,
+            records.name, misplaced, num_spans,
         )  # fmt: skip
         return "tokens"
+
+    def _misplaced(self, records: Source, grouping: Grouping) -> tuple[int, int]:
+        """Count the spans that words of a grouping don't show, and all spans."""
+        settings = replace(self.settings, grouping=grouping)
+        misplaced = num_spans = 0
+        for chunk in chunked((r for r in checked_tokens(records) if r.get("spans")), CHUNK):
+            misplaced += len(word_tags(chunk, self.rows_of(chunk, settings)).unaligned)
+            num_spans += sum(len(record["spans"]) for record in chunk)
+        return misplaced, num_spans
 
     @property
     def targets(self) -> dict[str, Target]:
