@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from tfnlp.data.batches import chunked
@@ -94,6 +95,22 @@ def alike(chunks: Iterable[list[Record]]) -> Iterator[list[Record]]:
     for chunk in chunks:
         for _, group in groupby(chunk, key=fields):
             yield list(group)
+
+
+def compared(
+    ask: Callable[[list[Record]], Any], parts: Iterable[tuple[list[Record], np.ndarray]]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Ask for records, part by part.
+
+    Args:
+        ask: of a task.
+        parts: records, and what is right for each.
+
+    Returns:
+        What is right for all records, and what is answered, by the names of the exported signature.
+    """
+    gold, found = zip(*((gold, ask(chunk).answers) for chunk, gold in parts), strict=True)
+    return np.concatenate(gold), {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
 def is_record(inputs: Any) -> bool:

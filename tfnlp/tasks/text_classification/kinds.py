@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from itertools import compress
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,14 +20,13 @@ from tfnlp.export import TOLERANCE, ties
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
+from tfnlp.tasks.prediction import numbered
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ranked_labels
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
-from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE, ProblemType, checked_examples
+from tfnlp.tasks.text_classification.records import MULTI, NUMBER, REGRESSION, SINGLE, ProblemType, checked_examples
 from tfnlp.training.losses import cross_entropy
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.regression import regression_report
-
-NUMBER = "score"  # the name of a regression's one label
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,28 @@ class Kind(abc.ABC):
     def gold(self, records: Sequence[Record]) -> np.ndarray:
         """Return what is right for each record. Shape `(records,)` or `(records, labels)`."""
 
-    def checked_gold(self, records: Sequence[Record], where: str, start: int) -> np.ndarray:
-        """Return what is right for each record.
+    def checked(
+        self, records: Source, together: int, check: Callable[[Record, str], Any]
+    ) -> Iterator[tuple[list[Record], np.ndarray]]:
+        """Yield records, many at a time, and what is right for each.
 
         Args:
-            records: to look at.
-            where: what they are from, for messages.
-            start: the number of the first of them.
+            records: to read.
+            together: how many at a time.
+            check: raises what is wrong with a record's texts; it is told which record that is.
 
         Raises:
+            DataError: if a record can't be used.
             LabelError: if one has a label that is not among `labels`.
         """
-        for number, record in enumerate(records, start):
-            wrong = next((name for name in self.names_in(record) if name not in self.labels.ids), None)
-            if wrong is not None:
-                raise LabelError(f"{where} {number}: {self.labels.unknown_message(wrong)}")
-        return self.gold(records)
+        for start, chunk in numbered(checked_examples(records, self.type), together):
+            for number, record in enumerate(chunk, start):
+                where = f"{records.name}: record {number}"
+                check(record, where)
+                wrong = next((name for name in self.names_in(record) if name not in self.labels.ids), None)
+                if wrong is not None:
+                    raise LabelError(f"{where}: {self.labels.unknown_message(wrong)}")
+            yield chunk, self.gold(chunk)
 
     def prior_logits(self, gold: Iterable[np.ndarray]) -> np.ndarray | None:
         """Return the logits that a new head gives all texts: about those that fit best so; None: zeros serve.
@@ -217,10 +223,7 @@ class MultiLabel(Kind):
     def answers(self, found: dict[str, np.ndarray]) -> list[Labels]:
         """Return the labels that reach their thresholds, which come first unless thresholds differ."""
         chosen = zip(self.ranked(found), found["is_chosen"], strict=True)
-        return [
-            Labels(label for label, is_one in zip(labels, is_chosen, strict=True) if is_one)
-            for labels, is_chosen in chosen
-        ]
+        return [Labels(compress(labels, is_chosen)) for labels, is_chosen in chosen]
 
     def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Tell also where a score is about its threshold."""

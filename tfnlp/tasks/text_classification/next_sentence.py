@@ -18,11 +18,11 @@ from tfnlp.reports import ClassificationReport
 from tfnlp.rows import Rows
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.network import Outputs
-from tfnlp.tasks.prediction import numbered
+from tfnlp.tasks.prediction import compared
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.kinds import SingleLabel
-from tfnlp.tasks.text_classification.records import LAYOUT, SINGLE, as_example, checked_examples
+from tfnlp.tasks.text_classification.records import LAYOUT, as_example
 from tfnlp.tasks.text_rows import mean_of_rows, text_rows, with_target
 from tfnlp.training.recipe import Recipe
 
@@ -54,7 +54,7 @@ class NextSentencePrediction(Task):
 
     def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield labelled rows; each window of a pair has its label."""
-        for chunk, gold in _checked(records, CHUNK):
+        for chunk, gold in _KIND.checked(records, CHUNK, _check_pair):
             yield with_target(self.rows_of(chunk), gold)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
@@ -73,10 +73,8 @@ class NextSentencePrediction(Task):
             DataError: if a record can't be used.
             LabelError: if a label is neither of the two.
         """
-        checked = _checked(self.source(records), self.answered_together)
-        gold, found = zip(*((gold, self.ask(chunk).answers) for chunk, gold in checked), strict=True)
-        answers = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-        return _KIND.report(np.concatenate(gold), answers)
+        checked = _KIND.checked(self.source(records), self.answered_together, _check_pair)
+        return _KIND.report(*compared(self.ask, checked))
 
     @property
     def main_metric(self) -> str:
@@ -134,14 +132,6 @@ class NextSentencePrediction(Task):
     def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where both labels have about the same score."""
         return _KIND.undecided(found)
-
-
-def _checked(records: Source, together: int) -> Iterator[tuple[list[Record], np.ndarray]]:
-    """Yield pairs, many at a time, and what is right for each."""
-    for start, chunk in numbered(checked_examples(records, SINGLE), together):
-        for number, record in enumerate(chunk, start=start):
-            _check_pair(record, f"{records.name}: record {number}")
-        yield chunk, _KIND.checked_gold(chunk, f"{records.name}: record", start)
 
 
 def _check_pair(record: Record, where: str) -> Record:

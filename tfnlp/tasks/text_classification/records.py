@@ -16,6 +16,7 @@ ProblemType = Literal["single_label_classification", "multi_label_classification
 SINGLE: Final = "single_label_classification"
 MULTI: Final = "multi_label_classification"
 REGRESSION: Final = "regression"
+NUMBER: Final = "score"  # the name of a regression's one label
 PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 
 _FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*")

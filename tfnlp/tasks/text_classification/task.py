@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -24,15 +25,16 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import Outputs
-from tfnlp.tasks.prediction import check_top_k, numbered
+from tfnlp.tasks.prediction import check_top_k, compared
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids
-from tfnlp.tasks.text_classification.kinds import KINDS, NUMBER, Kind
+from tfnlp.tasks.text_classification.kinds import KINDS, Kind
 from tfnlp.tasks.text_classification.metrics import best_thresholds
 from tfnlp.tasks.text_classification.records import (
     LAYOUT,
     MULTI,
+    NUMBER,
     PROBLEM_TYPES,
     REGRESSION,
     SINGLE,
@@ -146,12 +148,7 @@ class SequenceClassifier(Task):
             yield with_target(self.rows_of(chunk), gold)
 
     def _checked(self, records: Source, together: int) -> Iterator[tuple[list[Record], np.ndarray]]:
-        """Yield records, many at a time, and what is right for each."""
-        kind = self.kind
-        for start, chunk in numbered(checked_examples(records, kind.type), together):
-            for number, record in enumerate(chunk, start):
-                check_pair(record, f"{records.name}: record {number}", pairs=self.settings.pairs)
-            yield chunk, kind.checked_gold(chunk, f"{records.name}: record", start)
+        return self.kind.checked(records, together, partial(check_pair, pairs=self.settings.pairs))
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy, that of each label by itself, or the squared error."""
@@ -200,10 +197,7 @@ class SequenceClassifier(Task):
 
     def _compared(self, records: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return what is right for all records, and what is answered."""
-        gold, found = zip(
-            *((gold, self.ask(chunk).answers) for chunk, gold in self._checked(self.source(records), 2048)), strict=True
-        )
-        return np.concatenate(gold), {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return compared(self.ask, self._checked(self.source(records), self.answered_together))
 
     # Prediction
 

@@ -23,13 +23,12 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import Outputs
-from tfnlp.tasks.prediction import numbered
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids
-from tfnlp.tasks.text_classification.kinds import KINDS, SingleLabel
+from tfnlp.tasks.text_classification.kinds import KINDS, Kind, SingleLabel
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
-from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, SINGLE, checked_examples
+from tfnlp.tasks.text_classification.records import LAYOUT, MULTI, SINGLE
 from tfnlp.tasks.text_classification.settings import ZeroShotClassifierSettings
 from tfnlp.tasks.text_classification.task import SequenceClassifier
 from tfnlp.tasks.text_rows import mean_of_rows, text_rows, with_target
@@ -103,17 +102,10 @@ class ZeroShotClassifier(Task):
 
     def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows of pairs of a text and a hypothesis; each window of a long text has its text's label."""
-        kind = SingleLabel(self.known_labels)
-        for start, chunk in numbered(checked_examples(records, SINGLE), CHUNK):
-            for number, record in enumerate(chunk, start):
-                if record["text_pair"] is None:
-                    raise DataError(
-                        f"{records.name}: record {number}: expected a text and a hypothesis (`text`, `text_pair`); "
-                        "found one text. Zero-shot classifiers are trained on natural language inference."
-                    )
+        for chunk, gold in SingleLabel(self.known_labels).checked(records, CHUNK, _check_hypothesis):
             texts, hypotheses = ([record[name] for record in chunk] for name in ("text", "text_pair"))
             rows = as_numpy(self._pair_rows(texts, hypotheses, self.settings))
-            yield with_target(rows, kind.checked_gold(chunk, f"{records.name}: record", start))
+            yield with_target(rows, gold)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of inference."""
@@ -123,9 +115,13 @@ class ZeroShotClassifier(Task):
 
     def check_validation(self, records: Source) -> None:
         """Raise what is wrong with texts and their labels."""
-        kind = KINDS[MULTI if self.settings.multi_label else SINGLE]
-        for _ in _checked_texts(records, kind.type, CHUNK):
+        for _ in self._kind_of(records).checked(records, CHUNK, _check_text):
             pass
+
+    def _kind_of(self, records: Source, labels: Sequence[str] | None = None) -> Kind:
+        """Return what the labels of records are; `labels` to choose among, else all that the records have."""
+        kind = KINDS[MULTI if self.settings.multi_label else SINGLE]
+        return kind(kind.labels_of(records) if labels is None else LabelMap(tuple(labels)))
 
     def evaluate(self, records: Any, *, labels: Sequence[str] | None = None) -> ClassificationReport:
         """Compare answers with labels; where `multi_label`, those with a score of 0.5 or more are the answer.
@@ -139,17 +135,16 @@ class ZeroShotClassifier(Task):
             LabelError: if a record's label is not among the labels.
         """
         source = self.source(records)
-        of_kind = KINDS[MULTI if self.settings.multi_label else SINGLE]
-        kind = of_kind(of_kind.labels_of(source) if labels is None else LabelMap(tuple(labels)))
+        kind = self._kind_of(source, labels)
         gold, scores = [], []
-        for start, chunk in _checked_texts(source, kind.type, CHUNK):
-            gold.append(kind.checked_gold(chunk, f"{source.name}: record", start))
+        for chunk, right in kind.checked(source, CHUNK, _check_text):
+            gold.append(right)
             found = self.ask([{"text": record["text"], "labels": kind.labels.names} for record in chunk]).answers
             scores.append(in_order_of_ids(found["scores"], found["order"]))
-        right, score = np.concatenate(gold), np.concatenate(scores)
+        expected, score = np.concatenate(gold), np.concatenate(scores)
         if self.settings.multi_label:
-            return multi_label_report(kind.labels.names, right > 0, score >= 0.5)
-        return single_label_report(kind.labels.names, right, score.argmax(1))
+            return multi_label_report(kind.labels.names, expected > 0, score >= 0.5)
+        return single_label_report(kind.labels.names, expected, score.argmax(1))
 
     @property
     def main_metric(self) -> str:
@@ -259,12 +254,17 @@ class ZeroShotClassifier(Task):
         return {"labels": ties(found["scores"])}
 
 
-def _checked_texts(records: Source, kind: str, together: int) -> Iterator[tuple[int, list[Record]]]:
-    """Yield texts with labels, many at a time, after the number of the first."""
-    for start, chunk in numbered(checked_examples(records, kind), together):
-        if any(record["text_pair"] is not None for record in chunk):
-            raise DataError(f"{records.name}: expected one text in each record; found pairs.")
-        yield start, chunk
+def _check_hypothesis(record: Record, where: str) -> None:
+    if record["text_pair"] is None:
+        raise DataError(
+            f"{where}: expected a text and a hypothesis (`text`, `text_pair`); found one text. Zero-shot classifiers "
+            "are trained on natural language inference."
+        )
+
+
+def _check_text(record: Record, where: str) -> None:
+    if record["text_pair"] is not None:
+        raise DataError(f"{where}: expected one text in each record; found pairs.")
 
 
 def _checked_labels(labels: HeadLabels | None) -> Any:
@@ -273,14 +273,14 @@ def _checked_labels(labels: HeadLabels | None) -> Any:
     Raises:
         LabelError: if none is.
     """
-    names = [] if labels is None or labels.labels is None else [name.lower() for name in labels.labels.names]
-    if labels is not None and labels.labels is not None:
-        is_single = labels.problem_type in (SINGLE, None)
-        if not is_single or not any(name.startswith("entail") for name in names):
-            raise LabelError(
-                f"a classifier of natural language inference has a label 'entailment'; this one's are {names}. Use a "
-                "checkpoint that was trained on MNLI or the like."
-            )
+    if labels is None or labels.labels is None:
+        return labels
+    names = [name.lower() for name in labels.labels.names]
+    if labels.problem_type not in (SINGLE, None) or not any(name.startswith("entail") for name in names):
+        raise LabelError(
+            f"a classifier of natural language inference has a label 'entailment'; this one's are {names}. Use a "
+            "checkpoint that was trained on MNLI or the like."
+        )
     return labels
 
 
