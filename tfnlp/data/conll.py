@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, not_empty
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import are_tags, to_iob2
 
@@ -58,16 +58,12 @@ def read_conll(
 
     def read() -> Iterator[Record]:
         reader = _Reader(path, names, separator, comment, on_error)
-        found = False
-        for rows in reader.sentences(lines_of(path, encoding)):
-            found = True
+        for rows in not_empty(reader.sentences(lines_of(path, encoding)), f"{path}: the file holds no sentence."):
             labels = [row["label"] for row in rows]
             yield {
                 "words": [row["word"] for row in rows],
                 "labels": to_iob2(labels) if iob2 and are_tags(labels) else labels,
             }
-        if not found:
-            raise DataError(f"{path}: the file holds no sentence.")
         reader.report()
 
     return Records(path, read, on_error)

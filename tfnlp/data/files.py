@@ -9,15 +9,16 @@ import io
 import json
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.paths import local_path
 
+T = TypeVar("T")
 Record = dict[str, Any]
 OnError = Literal["raise", "skip"]  # what to do with a record that can't be used
 
@@ -89,6 +90,16 @@ def lines_of(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str
             raise DataError(f"{path}: the packed file is cut short or damaged: {error}.") from error
 
 
+def not_empty(items: Iterable[T], message: str) -> Iterator[T]:
+    """Yield items; raise `DataError` with a message once it is seen that there are none."""
+    found = False
+    for item in items:
+        found = True
+        yield item
+    if not found:
+        raise DataError(message)
+
+
 def read_lines(source: str | Path | BinaryIO, *, name: str | None = None, encoding: str | None = None) -> Iterator[str]:
     """Yield the lines of a text file, or of a binary stream, one by one.
 
@@ -104,12 +115,7 @@ def read_lines(source: str | Path | BinaryIO, *, name: str | None = None, encodi
         lines = lines_of(existing_file(source), encoding)
     else:
         lines = _decoded(source, name or "the stream", encoding)
-    found = False
-    for _, line in lines:
-        found = True
-        yield line
-    if not found:
-        raise DataError(f"{name or source}: the file is empty.")
+    yield from not_empty((line for _, line in lines), f"{name or source}: the file is empty.")
 
 
 def _decoded(file: Any, name: str, encoding: str | None) -> Iterator[tuple[int, str]]:

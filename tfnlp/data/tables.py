@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, not_empty, objects_of, unpacked_suffix
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.paths import local_path
 
@@ -76,39 +76,47 @@ def read_table(
         raise ArgumentError("`rename` is for the names in a file's first line, `columns` for a file without them.")
 
     def read() -> Iterator[Record]:
-        csv.field_size_limit(_MOST_CHARACTERS)
         between = separator or (_SEPARATORS[suffix] if suffix != ".csv" else _told_separator(path, encoding))
         # Quotes mean nothing where columns stand between TABs, as in most such files.
-        is_plain = between == "\t" and suffix != ".csv"
-        options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if is_plain else {"strict": True}
-        rows = csv.reader((line + "\n" for _, line in lines_of(path, encoding)), delimiter=between, **options)
-        table = _cells(rows, path)
-        names = list(columns) if columns is not None else _renamed(next(table, []), rename or {}, path)
-        repeated = sorted({str(name) for name in names if name not in (None, "-") and names.count(name) > 1})
-        if repeated:
-            raise DataError(f"{path}: several columns are named {repeated[0]!r}. Pass `columns=` to tell them apart.")
-        found = False
-        for cells in table:
-            if not cells:
-                continue
-            if not found and columns is not None and _looks_like_names(cells):
-                logger.warning(
-                    "%s: the first line, %s, looks like names of columns, and is read as a record. Leave `columns` "
-                    "out, or rename columns by `rename={'review': 'text'}`.", path, cells,
-                )  # fmt: skip
-            found = True
-            where = f"{path}:{rows.line_num}"
-            if len(cells) != len(names):
-                raise DataError(
-                    f"{where}: expected {len(names)} columns ({', '.join(map(str, names))}), found {len(cells)}. Pass "
-                    "`columns=` to say what each column holds, `separator=` what stands between them."
-                )
-            record = {name: cell for name, cell in zip(names, cells, strict=True) if name not in (None, "-")}
-            yield _labelled(record, label_separator, label_names, where)
-        if not found:
-            raise DataError(f"{path}: the file holds no record.")
+        table = _lines_of_cells(path, between, encoding, quoted=between != "\t" or suffix == ".csv")
+        names = list(columns) if columns is not None else _renamed(next(table, ("", []))[1], rename or {}, path)
+        _check_names(names, path)
+        rows = not_empty(((where, cells) for where, cells in table if cells), f"{path}: the file holds no record.")
+        for i, (where, cells) in enumerate(rows):
+            if not i and columns is not None:
+                _warn_of_names(cells, path)
+            yield _labelled(_record(names, cells, where), label_separator, label_names, where)
 
     return Records(path, read, on_error)
+
+
+def _lines_of_cells(path: Path, between: str, encoding: str | None, *, quoted: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield the cells of each line of a table, after the place of the line; a cell in quotes may have several lines."""
+    csv.field_size_limit(_MOST_CHARACTERS)
+    options: dict[str, Any] = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
+    rows = csv.reader((line + "\n" for _, line in lines_of(path, encoding)), delimiter=between, **options)
+    try:
+        for cells in rows:
+            yield f"{path}:{rows.line_num}", cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{rows.line_num}: {error}. A quotation mark that opens a cell must be closed, one inside doubled."
+        ) from error
+
+
+def _record(names: Sequence[str | None], cells: list[str], where: str) -> Record:
+    if len(cells) != len(names):
+        raise DataError(
+            f"{where}: expected {len(names)} columns ({', '.join(map(str, names))}), found {len(cells)}. Pass "
+            "`columns=` to say what each column holds, `separator=` what stands between them."
+        )
+    return {name: cell for name, cell in zip(names, cells, strict=True) if name not in (None, "-")}
+
+
+def _check_names(names: Sequence[str | None], path: Path) -> None:
+    repeated = sorted({str(name) for name in names if name not in (None, "-") and names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: several columns are named {repeated[0]!r}. Pass `columns=` to tell them apart.")
 
 
 def _told_separator(path: Path, encoding: str | None) -> str:
@@ -126,20 +134,14 @@ def _renamed(names: list[str], others: Mapping[str, str], path: Path) -> list[st
     return [others.get(name, name) for name in names]
 
 
-def _looks_like_names(cells: list[str]) -> bool:
-    """Tell whether the cells of a line are names of columns: short words, one of them usual."""
+def _warn_of_names(cells: list[str], path: Path) -> None:
+    """Log a warning if the first line's cells are names of columns: short words, one of them usual."""
     words = [cell.strip().lower() for cell in cells]
-    return all(re.fullmatch(r"[a-z_][a-z0-9_ #]{0,30}", word) for word in words) and bool(_USUAL & set(words))
-
-
-def _cells(rows: Any, path: Path) -> Iterator[list[str]]:
-    """Yield the cells of each line of a table."""
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise DataError(
-            f"{path}:{rows.line_num}: {error}. A quotation mark that opens a cell must be closed, one inside doubled."
-        ) from error
+    if _USUAL & set(words) and all(re.fullmatch(r"[a-z_][a-z0-9_ #]{0,30}", word) for word in words):
+        logger.warning(
+            "%s: the first line, %s, looks like names of columns, and is read as a record. Leave `columns` out, or "
+            "rename columns by `rename={'review': 'text'}`.", path, cells,
+        )  # fmt: skip
 
 
 def _labelled(record: Record, separator: str | None, names: Sequence[str] | None, where: str) -> Record:
@@ -197,13 +199,10 @@ def read_folder(path: str | Path, *, encoding: str | None = None, on_error: OnEr
         raise DataError(f"{path}: there is no such directory.")
 
     def read() -> Iterator[Record]:
-        found = False
         # In the order of their names, not of their labels: a stream is shuffled only so far.
-        for file in sorted(path.glob("*/*.txt"), key=lambda file: (file.name, file.parent.name)):
-            found = True
+        files = sorted(path.glob("*/*.txt"), key=lambda file: (file.name, file.parent.name))
+        for file in not_empty(files, f"{path}: expected a folder of .txt files for each label; there is no such file."):
             yield {"text": "\n".join(line for _, line in lines_of(file, encoding)), "label": file.parent.name}
-        if not found:
-            raise DataError(f"{path}: expected a folder of .txt files for each label; there is no such file.")
 
     return Records(path, read, on_error)
 

@@ -283,7 +283,6 @@ class Regression(Kind):
 
     def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return nothing: all is numbers."""
-        del found
         return {}
 
 
