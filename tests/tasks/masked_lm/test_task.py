@@ -1,20 +1,16 @@
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import transformers
-from typer.testing import CliRunner
 
 import tfnlp
+from tests.commands import predict, run_example, train
 from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import MaskedLM
-from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ask
 
-ROOT = Path(__file__).parents[3]
 MASKED = ["Ada [MASK] in Paris .", "the [MASK] lives in the house", "[MASK] and New York !"]
 LONG = f"{LONG_TEXT} [MASK] {LONG_TEXT}"
 
@@ -159,23 +155,13 @@ def test_wrong_input(directory, lm, tmp_path):
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "texts.txt"
     file.write_text("\n".join([*TEXTS, LONG_TEXT]) + "\n")
-    found = CliRunner().invoke(
-        app,
-        [
-            "train", "masked-lm", "--model", str(directory), "--train", str(file), "--dev", str(file),
-            "--output", str(tmp_path / "out"), "--epochs", "1", "--whole-words", "--line-by-line",
-        ],
-    )  # fmt: skip
-    assert found.exit_code == 0, found.output
-    assert "perplexity" in found.output
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{MASKED[0]}\n")
+    assert "perplexity" in train("masked-lm", directory, file, tmp_path / "out", "--whole-words", "--line-by-line")
+    (found,) = predict(tmp_path / "out", text=f"{MASKED[0]}\n")
     objects = tmp_path / "masked.jsonl"
     objects.write_text(json.dumps({"text": MASKED[0]}) + "\n")
-    again = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(objects)])
-    assert json.loads(again.stdout) == json.loads(found.stdout)
-    assert json.loads(found.stdout)["fills"] == tfnlp.load(tmp_path / "out").predict(MASKED[0]).to_dict()["fills"]
-    example = runpy.run_path(str(ROOT / "examples" / "masked_lm.py"))
-    example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
+    assert predict(tmp_path / "out", objects) == [found]
+    assert found["fills"] == tfnlp.load(tmp_path / "out").predict(MASKED[0]).to_dict()["fills"]
+    run_example("masked_lm", directory, file, file, tmp_path / "example")
     assert "Fill(" in capsys.readouterr().out
 
 

@@ -1,18 +1,14 @@
 import json
-import runpy
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import tfnlp
+from tests.commands import predict, run_example, train
 from tests.tiny import LONG_TEXT, PROMPTS, TEXTS, UNNAMED, write_checkpoint
 from tfnlp import MultipleChoice
-from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ask
 
-ROOT = Path(__file__).parents[3]
 CHOICES = ["Ada", "the cat", "Paris !"]
 
 
@@ -78,18 +74,8 @@ def test_wrong_input(task):
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "prompts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in PROMPTS))
-    found = CliRunner().invoke(
-        app,
-        [
-            "train", "multiple-choice", "--model", str(directory), "--train", str(file), "--dev", str(file),
-            "--output", str(tmp_path / "out"), "--epochs", "1", "--max-length", "40",
-        ],
-    )  # fmt: skip
-    assert found.exit_code == 0, found.output
-    assert "accuracy" in found.output
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file)])
-    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert "accuracy" in train("multiple-choice", directory, file, tmp_path / "out", "--max-length", "40")
+    lines = predict(tmp_path / "out", file)
     assert [line["text"] for line in lines] == [c.text for c in tfnlp.load(tmp_path / "out").predict(PROMPTS)]
-    example = runpy.run_path(str(ROOT / "examples" / "multiple_choice.py"))
-    example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
+    run_example("multiple_choice", directory, file, file, tmp_path / "example")
     assert "Choice(" in capsys.readouterr().out

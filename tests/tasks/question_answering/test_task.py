@@ -1,27 +1,23 @@
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import tfnlp
+from tests.commands import predict, run_command, run_example, train
 from tests.conftest import data
 from tests.tiny import LONG_TEXT, QUESTIONS, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import QuestionAnswerer
 from tfnlp._backend import tf
-from tfnlp.cli import app
 from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ask
 from tfnlp.tasks.question_answering.records import LAYOUT, checked_questions, located
 from tfnlp.tasks.windows import shown_best
 
-ROOT = Path(__file__).parents[3]
 ASKED = [{"question": "who lives", "context": text} for text in TEXTS]
 LONG = {"question": "who ?", "context": LONG_TEXT}
 IMPOSSIBLE = [*QUESTIONS, {"question": "why", "context": TEXTS[2], "answers": []}]
@@ -204,22 +200,13 @@ def test_the_command_and_the_example(tmp_path, capsys):
     model = write_checkpoint("bert", tmp_path / "bert", head="QuestionAnswering", **UNNAMED)
     file = tmp_path / "questions.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in IMPOSSIBLE))
-    found = CliRunner().invoke(
-        app,
-        [
-            "train", "question-answering", "--model", str(model), "--train", str(file), "--dev", str(file),
-            "--output", str(tmp_path / "out"), "--epochs", "1", "--tune-threshold", "--max-length", "40", "--stride", "8",
-        ],
-    )  # fmt: skip
-    assert found.exit_code == 0, found.output
-    assert "with an answer" in found.output
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file)])
-    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert "with an answer" in train(
+        "question-answering", model, file, tmp_path / "out", "--tune-threshold", "--max-length", "40", "--stride", "8"
+    )
+    lines = predict(tmp_path / "out", file)
     assert [line["text"] for line in lines] == [a.text for a in tfnlp.load(tmp_path / "out").predict(IMPOSSIBLE)]
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file), "--format", "table"])
-    assert "null_score" in found.output
-    example = runpy.run_path(str(ROOT / "examples" / "question_answering.py"))
-    example["main"](str(model), str(file), str(file), str(tmp_path / "example"))
+    assert "null_score" in run_command("predict", tmp_path / "out", file, "--format", "table").output
+    run_example("question_answering", model, file, file, tmp_path / "example")
     assert "Answer(" in capsys.readouterr().out
 
 

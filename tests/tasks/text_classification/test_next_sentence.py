@@ -1,19 +1,14 @@
 import json
-import runpy
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import transformers
-from typer.testing import CliRunner
 
 import tfnlp
+from tests.commands import predict, run_example, train
 from tests.tiny import FOLLOWING, LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
 from tfnlp import NextSentencePrediction
-from tfnlp.cli import app
 from tfnlp.errors import DataError, LabelError, UnsupportedModelError
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +78,8 @@ def test_wrong_input(directory, tmp_path):
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in FOLLOWING))
-    found = CliRunner().invoke(
-        app,
-        [
-            "train", "next-sentence-prediction", "--model", str(directory), "--train", str(file), "--dev", str(file),
-            "--output", str(tmp_path / "out"), "--epochs", "1",
-        ],
-    )  # fmt: skip
-    assert found.exit_code == 0, found.output
-    assert "IsNext" in found.output
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(file)])
-    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert "IsNext" in train("next-sentence-prediction", directory, file, tmp_path / "out")
+    lines = predict(tmp_path / "out", file)
     assert [line["name"] for line in lines] == [a.name for a in tfnlp.load(tmp_path / "out").predict(FOLLOWING)]
-    example = runpy.run_path(str(ROOT / "examples" / "next_sentence_prediction.py"))
-    example["main"](str(directory), "Ada opened the door.", "Behind it stood a cat.")
+    run_example("next_sentence_prediction", directory, "Ada opened the door.", "Behind it stood a cat.")
     assert "Label(name=" in capsys.readouterr().out

@@ -1,22 +1,18 @@
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import transformers
-from typer.testing import CliRunner
 
 import tfnlp
+from tests.commands import predict, run_command, run_example, train
 from tests.conftest import data
 from tests.tiny import LONG_TEXT, PAIRS, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import TextEncoder
-from tfnlp.cli import app
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.export import ask
 from tfnlp.rows import as_numpy
 
-ROOT = Path(__file__).parents[3]
 TOGETHER = [
     {"anchor": first, "positive": second}
     for first, second in (("ada", "paris"), ("bob stone", "new york"), ("the cat", "house"), ("lives", "went to"))
@@ -217,25 +213,13 @@ def test_wrong_input(directory, encoder):
 def test_the_command_and_the_example(directory, tmp_path, capsys):
     file = tmp_path / "pairs.csv"
     file.write_text("text,text_pair,score\n" + "".join(f"{p['text']},{p['text_pair']},{p['score']}\n" for p in PAIRS))
-    found = CliRunner().invoke(
-        app,
-        [
-            "train", "sentence-similarity", "--model", str(directory), "--train", str(file), "--dev", str(file),
-            "--output", str(tmp_path / "out"), "--epochs", "1", "--pooling", "cls",
-        ],
-    )  # fmt: skip
-    assert found.exit_code == 0, found.output
-    assert "spearman" in found.output
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out")], input=f"{TEXTS[0]}\n")
+    assert "spearman" in train("sentence-similarity", directory, file, tmp_path / "out", "--pooling", "cls")
+    (found,) = predict(tmp_path / "out", text=f"{TEXTS[0]}\n")
     expected = tfnlp.load(tmp_path / "out").predict(TEXTS[0])
-    assert json.loads(found.stdout)["embedding"] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert found["embedding"] == pytest.approx(expected.tolist(), abs=1e-6)
     objects = tmp_path / "texts.jsonl"
     objects.write_text(json.dumps({"text": TEXTS[0]}) + "\n")
-    again = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), str(objects)])
-    assert json.loads(again.stdout) == json.loads(found.stdout)
-    found = CliRunner().invoke(app, ["predict", str(tmp_path / "out"), "--format", "table"], input=f"{TEXTS[0]}\n")
-    assert found.exit_code == 0
-    assert TEXTS[0] in found.output
-    example = runpy.run_path(str(ROOT / "examples" / "text_encoding.py"))
-    example["main"](str(directory), str(file), str(file), str(tmp_path / "example"))
+    assert predict(tmp_path / "out", objects) == [found]
+    assert TEXTS[0] in run_command("predict", tmp_path / "out", "--format", "table", text=f"{TEXTS[0]}\n").output
+    run_example("text_encoding", directory, file, file, tmp_path / "example")
     assert "spearman" in capsys.readouterr().out
