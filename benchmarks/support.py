@@ -167,11 +167,10 @@ def small_inputs(ours: Any, theirs: Any) -> dict[str, np.ndarray]:
         "visual_feats": generator.normal(size=(ROWS, 3, 2048)).astype(np.float32),
         "visual_pos": generator.uniform(size=(ROWS, 3, 4)).astype(np.float32),
     }
-    of_text = ("input_ids", "attention_mask", "token_type_ids", "bbox")
-    is_text = "input_ids" in ours.input_signature
-    names = [name for name in made if name in ours.input_signature and (is_text or name not in of_text)]
-    names += [name for name in ("noise", "visual_feats", "visual_pos") if name not in names]
-    given = {name: made[name] for name in names if name in taken}
+    wanted = {*ours.input_signature, "noise", "visual_feats", "visual_pos"}  # signatures lack the latter
+    if "input_ids" not in ours.input_signature:
+        wanted -= {"attention_mask"}  # of sound, which has another length
+    given = {name: values for name, values in made.items() if name in wanted and name in taken}
     copies_its_input = type(theirs).__name__.endswith(("SequenceClassification", "ForQuestionAnswering"))
     if "decoder_input_ids" in taken and (config.model_type == "blip" or not copies_its_input):
         given["decoder_input_ids"] = generator.integers(4, vocabulary, (ROWS, 4)).astype(np.int32)

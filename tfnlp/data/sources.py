@@ -194,7 +194,14 @@ def checked(
         raise DataError(f"{source.name}: there are no records.")
 
 
-def as_record(given: Any, layout: Layout, names: tuple[str, str], where: str) -> Record:
+def as_record(
+    given: Any,
+    layout: Layout,
+    names: tuple[str, str],
+    where: str,
+    *,
+    problem: Callable[[Record], str | None] = lambda record: None,
+) -> Record:
     """Make a record of what `predict` takes: a dict of two fields, or a tuple of the two.
 
     Args:
@@ -202,9 +209,10 @@ def as_record(given: Any, layout: Layout, names: tuple[str, str], where: str) ->
         layout: that tells other names of the fields.
         names: of the two.
         where: what to call it in messages.
+        problem: what is wrong with the record, or None; without it, nothing is.
 
     Raises:
-        DataError: if it is neither.
+        DataError: if it is neither, or something is wrong with it.
     """
     if isinstance(given, tuple) and len(given) == 2:
         given = dict(zip(names, given, strict=True))
@@ -212,7 +220,11 @@ def as_record(given: Any, layout: Layout, names: tuple[str, str], where: str) ->
         raise DataError(
             f"{where}: expected a dict with {names[0]!r} and {names[1]!r}, or a pair of them; found {given!r:.80}."
         )
-    return {layout.synonyms.get(name, name): plain(value) for name, value in given.items()}
+    record = {layout.synonyms.get(name, name): plain(value) for name, value in given.items()}
+    found = problem(record)
+    if found is not None:
+        raise DataError(f"{where}: {found}")
+    return record
 
 
 def text_problem(text: Any, name: str, *, may_be_empty: bool = False) -> str | None:

@@ -81,11 +81,7 @@ def as_choices(given: Any, number: int) -> Record:
     Raises:
         DataError: if it is none of these; `number` says which it is.
     """
-    record = as_record(given, LAYOUT, ("prompt", "choices"), f"prompt {number}")
-    problem = _parts_problem(record)
-    if problem is not None:
-        raise DataError(f"prompt {number}: {problem}")
-    return _parts(record)[0]
+    return _parts(as_record(given, LAYOUT, ("prompt", "choices"), f"prompt {number}", problem=_parts_problem))[0]
 
 
 def _parts(record: Record) -> tuple[Record, list[str]]:

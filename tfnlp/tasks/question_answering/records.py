@@ -132,11 +132,7 @@ def as_question(given: Any, number: int) -> Record:
     Raises:
         DataError: if it is none of these; `number` says which it is.
     """
-    record = as_record(given, LAYOUT, ("question", "context"), f"question {number}")
-    problem = _text_problem(record)
-    if problem is not None:
-        raise DataError(f"question {number}: {problem}")
-    return record
+    return as_record(given, LAYOUT, ("question", "context"), f"question {number}", problem=_text_problem)
 
 
 def _text_problem(record: Record) -> str | None:
