@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -27,8 +28,10 @@ from tests.tiny import ARCHITECTURES, RECORDS, build_learner, write_checkpoint
 def pytest_configure(config):
     """In the quick tests, run graphs as they were traced: optimizing one takes longer than a test runs it.
 
-    The slow tests, and every test of a fresh process, run them as users do.
+    The slow tests, and every test of a fresh process, run them as users do. Tracing makes many objects that live for
+    as long as their graph, so the garbage collector looks less often.
     """
+    gc.set_threshold(200_000, 20, 50)
     if "not slow" in config.getoption("markexpr"):
         import tensorflow as tf
 

@@ -121,6 +121,7 @@ def test_addresses_are_refused(checkpoints, address, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_replicas_are_refused(checkpoints):
     code = (
         "import tensorflow as tf\n"

@@ -99,6 +99,7 @@ def test_spans_are_found_again(family, language, tmp_path):
         assert list(zip(*columns, strict=True)) == [(start, end) for start, end, _ in r["spans"]]
 
 
+@pytest.mark.slow
 def test_a_character_a_line_is_learned_as_running_text(tmp_path):
     """The commonest Chinese files; a tokenizer of SentencePiece's sees a whole sentence as one word."""
     texts = [record(*marked) for marked in CHINESE]

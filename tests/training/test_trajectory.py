@@ -21,7 +21,10 @@ LABELS = {
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("problem_type", [SINGLE, MULTI, REGRESSION])
+@pytest.mark.parametrize(
+    "problem_type",
+    [SINGLE, pytest.param(MULTI, marks=pytest.mark.slow), pytest.param(REGRESSION, marks=pytest.mark.slow)],
+)
 def test_losses_equal_pytorchs_in_every_step(problem_type, tmp_path):
     labels = ["score"] if problem_type == REGRESSION else ["a", "b", "c"]
     tiny = write_checkpoint("bert", tmp_path / "bert")

@@ -79,7 +79,9 @@ def test_answers_are_stretches_of_their_context(random):
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # PyTorch's, 2026-11
-@pytest.mark.parametrize(("name", "align"), [("bert", True), ("bert", False), ("roberta", True)])
+@pytest.mark.parametrize(
+    ("name", "align"), [("bert", True), ("bert", False), pytest.param("roberta", True, marks=pytest.mark.slow)]
+)
 def test_answers_equal_transformers_pipeline_in_one_window(name, align, tmp_path):
     pytest.importorskip("torch")
     directory = write_checkpoint(name, tmp_path / name, head="QuestionAnswering", **UNNAMED)

@@ -157,6 +157,7 @@ def test_thresholds_are_tuned_and_kept(several, tmp_path):
     several.settings = settings
 
 
+@pytest.mark.slow
 def test_numbers_for_pairs(numbers, tmp_path):
     assert numbers.problem_type == "regression"
     assert numbers.settings.pairs

@@ -74,6 +74,7 @@ def test_the_saved_model_answers_as_predict_does(directory, tmp_path, multi_labe
     assert alone[0] == pytest.approx([zero_shot.predict(TEXTS[0], ["Paris"])[0].score], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_tokens_that_are_added(directory):
     zero_shot = ZeroShotClassifier.from_pretrained(directory)
     assert zero_shot.add_tokens(["Zürich"]) == 1

@@ -55,7 +55,9 @@ def test_entities_have_exact_offsets(tagger):
         assert 0 <= entity.score <= 1
 
 
-@pytest.mark.parametrize("name", ["roberta", pytest.param("albert", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [pytest.param("roberta", marks=pytest.mark.slow), pytest.param("albert", marks=pytest.mark.slow)]
+)
 def test_other_tokenizers_train_and_predict(tmp_path, name):
     task = build_learner(name, tmp_path)
     losses = task.fit(RECORDS, epochs=30, learning_rate=1e-2, batch_size=5, verbose=0).history["loss"]
@@ -268,7 +270,9 @@ def classifier_of(checkpoints):
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Tokenizer does not support real words:UserWarning")  # of RoBERTa, by the pipeline
 @pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
-@pytest.mark.parametrize("name", ["bert", "electra", "roberta"])
+@pytest.mark.parametrize(
+    "name", ["bert", pytest.param("electra", marks=pytest.mark.slow), pytest.param("roberta", marks=pytest.mark.slow)]
+)
 def test_answers_equal_transformers_pipeline(checkpoints, classifier_of, name, aggregation):
     pytest.importorskip("torch")
     import transformers
@@ -291,7 +295,10 @@ def test_answers_equal_transformers_pipeline(checkpoints, classifier_of, name, a
 # Save and load
 
 
-@pytest.mark.parametrize("name", ["bert", "distilbert", "electra"])
+@pytest.mark.parametrize(
+    "name",
+    ["bert", pytest.param("distilbert", marks=pytest.mark.slow), pytest.param("electra", marks=pytest.mark.slow)],
+)
 def test_what_is_saved_answers_alike_to_the_bit(checkpoints, tmp_path, name):
     task = fresh(checkpoints, name, aggregation="max")
     task.save(tmp_path / "saved")

@@ -146,7 +146,7 @@ BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
 @pytest.mark.parametrize("add_prefix_space", [False, True])
-@pytest.mark.parametrize("trim_offsets", [False, True])
+@pytest.mark.parametrize("trim_offsets", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_byte_level(add_prefix_space, trim_offsets):
     vocabulary = {
         name: i for i, name in enumerate(["<s>", "</s>", *BYTES, "th", "the", "Ġt", "Ġth", "Ġthe", "ĠĠ", "ab"])

@@ -31,6 +31,7 @@ def test_random_text(pair, texts):
     assert_equal(graph, rust, texts)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3), st.booleans())
 def test_random_pairs(pair, texts, special):
     rust, graph = pair

@@ -107,7 +107,7 @@ def test_offsets_are_those_of_sentencepiece(marian, graph):
         assert ours[:-1] == [[piece.begin, piece.end] for piece in pieces]
 
 
-@pytest.mark.parametrize("separate_vocabs", [False, True])
+@pytest.mark.parametrize("separate_vocabs", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_language_that_is_translated_to(tmp_path, separate_vocabs):
     marian = load_tokenizer(write_marian(tmp_path, separate_vocabs=separate_vocabs))
     graph = GraphTokenizer(marian, target=True)
