@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tfnlp
+from tests.marks import slow_case
 from tests.tiny import FAMILIES, LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp._backend import tf
 from tfnlp.errors import ExportError
@@ -135,7 +136,7 @@ def test_rows_are_served_in_steps(tagger, tmp_path, monkeypatch):
 
 # In the quick tests one of bytes; the slow tests try all families that have a head.
 QUICK = ("roberta",)
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES if name not in ("bert", "gpt2", *QUICK)]
+OTHERS = [slow_case(name) for name in FAMILIES if name not in ("bert", "gpt2", *QUICK)]
 
 
 @pytest.mark.parametrize("name", [*QUICK, *OTHERS])

@@ -6,6 +6,7 @@ import transformers
 import tfnlp
 from benchmarks.small_configs import small_config
 from benchmarks.support import check, heads
+from tests.marks import slow_case
 from tfnlp._backend import keras
 from tfnlp.errors import CheckpointError, UnsupportedModelError
 
@@ -27,9 +28,7 @@ QUICK = (
 )
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in HEADS if name not in QUICK)]
-)
+@pytest.mark.parametrize("name", [*QUICK, *(slow_case(name) for name in HEADS if name not in QUICK)])
 def test_both_ways(name, tmp_path):
     result = check(HEADS[name], tmp_path)
     assert result.is_equal or result.refused, result

@@ -6,6 +6,7 @@ import pytest
 import transformers
 
 import tfnlp
+from tests.marks import slow_case
 from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, build_tokenizer, write_checkpoint
 from tfnlp.errors import ArgumentError, CheckpointError, DataError
 from tfnlp.pipelines import PIPELINES
@@ -21,7 +22,7 @@ pytest.importorskip("torch")
 ENTITIES = ["B-PER", "I-PER", "B-LOC", "O", "I-LOC"]
 NLI = ["contradiction", "neutral", "entailment"]
 CONTEXT = "The cat lives in the house . Ada lives in Paris !"
-ARCHITECTURES = ("bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("roberta", "xlm-roberta")))
+ARCHITECTURES = ("bert", *(slow_case(name) for name in ("roberta", "xlm-roberta")))
 
 
 def labels(names):

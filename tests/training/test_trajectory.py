@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import transformers
 
+from tests.marks import slow_case
 from tests.tiny import write_checkpoint
 from tfnlp import SequenceClassifier
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
@@ -23,7 +24,7 @@ LABELS = {
 @pytest.mark.torch
 @pytest.mark.parametrize(
     "problem_type",
-    [SINGLE, pytest.param(MULTI, marks=pytest.mark.slow), pytest.param(REGRESSION, marks=pytest.mark.slow)],
+    [SINGLE, slow_case(MULTI), slow_case(REGRESSION)],
 )
 def test_losses_equal_pytorchs_in_every_step(problem_type, tmp_path):
     labels = ["score"] if problem_type == REGRESSION else ["a", "b", "c"]

@@ -45,15 +45,15 @@ def parameter(name: str, type_: Any, option: Any) -> inspect.Parameter:
 def with_options(command: Callable[..., None], parameters: list[inspect.Parameter]) -> Callable[..., None]:
     """Give a command options beside those that its signature names, in the place of its `**` argument."""
 
-    def run(**given: Any) -> None:
+    def with_given(**given: Any) -> None:
         command(**given)
 
     own = inspect.signature(command, eval_str=True).parameters.values()
     every = [one for one in own if one.kind is not inspect.Parameter.VAR_KEYWORD] + parameters
-    run.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in every}
-    run.__doc__ = command.__doc__
-    return run
+    with_given.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    with_given.__annotations__ = {one.name: one.annotation for one in every}
+    with_given.__doc__ = command.__doc__
+    return with_given
 
 
 def descriptions_of(kind: type) -> dict[str, str]:

@@ -6,6 +6,7 @@ import transformers
 
 import tfnlp
 from tests.commands import predict, run_example, train
+from tests.marks import slow_case
 from tests.tiny import LONG_TEXT, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import MaskedLM
 from tfnlp.errors import ArgumentError, DataError
@@ -26,9 +27,7 @@ def lm(directory):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(
-    "name", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("roberta", "xlm-roberta"))]
-)
+@pytest.mark.parametrize("name", ["bert", *(slow_case(name) for name in ("roberta", "xlm-roberta"))])
 def test_answers_equal_transformers_pipeline(name, tmp_path):
     pytest.importorskip("torch")
     directory = write_checkpoint(name, tmp_path / name, head="MaskedLM", **UNNAMED)

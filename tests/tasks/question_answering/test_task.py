@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import tfnlp
 from tests.commands import predict, run_command, run_example, train
 from tests.conftest import data
+from tests.marks import slow_case
 from tests.tiny import LONG_TEXT, QUESTIONS, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import QuestionAnswerer
 from tfnlp._backend import tf
@@ -79,9 +80,7 @@ def test_answers_are_stretches_of_their_context(random):
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")  # PyTorch's, 2026-11
-@pytest.mark.parametrize(
-    ("name", "align"), [("bert", True), ("bert", False), pytest.param("roberta", True, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("name", "align"), [("bert", True), ("bert", False), slow_case("roberta", True)])
 def test_answers_equal_transformers_pipeline_in_one_window(name, align, tmp_path):
     pytest.importorskip("torch")
     directory = write_checkpoint(name, tmp_path / name, head="QuestionAnswering", **UNNAMED)

@@ -6,6 +6,7 @@ import transformers
 
 import tfnlp
 from tests.commands import predict, run_example, train
+from tests.marks import slow_case
 from tests.tiny import FOLLOWING, LONG_TEXT, TEXTS, UNNAMED, write_checkpoint
 from tfnlp import NextSentencePrediction
 from tfnlp.errors import DataError, LabelError, UnsupportedModelError
@@ -17,7 +18,7 @@ def directory(tmp_path_factory):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["bert", pytest.param("mobilebert", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["bert", slow_case("mobilebert")])
 def test_answers_equal_pytorch(name, tmp_path):
     torch = pytest.importorskip("torch")
     directory = write_checkpoint(name, tmp_path / name, head="NextSentencePrediction", **UNNAMED)

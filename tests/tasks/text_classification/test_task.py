@@ -8,6 +8,7 @@ import pytest
 import transformers
 
 import tfnlp
+from tests.marks import slow_case
 from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import Label, SequenceClassifier
 from tfnlp._backend import tf
@@ -423,7 +424,7 @@ def test_thresholds_of_each_label_are_served(several, tmp_path):
     ("head", "names"),
     [
         ("single", ("label", "score", "labels", "scores")),
-        pytest.param("regression", ("score",), marks=pytest.mark.slow),
+        slow_case("regression", ("score",)),
     ],
 )
 def test_the_signature_of_pairs(tmp_path, head, names):

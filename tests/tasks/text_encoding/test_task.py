@@ -7,6 +7,7 @@ import transformers
 import tfnlp
 from tests.commands import predict, run_command, run_example, train
 from tests.conftest import data
+from tests.marks import slow_case
 from tests.tiny import LONG_TEXT, PAIRS, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import TextEncoder
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
@@ -82,7 +83,7 @@ def test_similarity(encoder):
     np.testing.assert_allclose(encoder.similarity(TEXTS[:1], TEXTS[2:]), found[:1, 2:], atol=1e-5)
 
 
-@pytest.mark.parametrize("windows", [pytest.param("mean", marks=pytest.mark.slow), "first"])
+@pytest.mark.parametrize("windows", [slow_case("mean"), "first"])
 def test_long_texts(directory, encoder, windows, tmp_path):
     task = TextEncoder.from_pretrained(directory, max_length=24, stride=6, windows=windows, normalize=True)
     rows = as_numpy(encoder.tokenizer.rows([LONG_TEXT], max_length=24, stride=6))

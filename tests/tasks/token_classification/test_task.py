@@ -8,6 +8,7 @@ import pytest
 from tokenizers import Regex, pre_tokenizers
 
 import tfnlp
+from tests.marks import slow_case
 from tests.tiny import LABELS, LONG_TEXT, RECORDS, TEXTS, build_config, build_learner, build_tokenizer, write_checkpoint
 from tfnlp import Entity, TokenClassifier
 from tfnlp._backend import keras, tf
@@ -55,9 +56,8 @@ def test_entities_have_exact_offsets(tagger):
         assert 0 <= entity.score <= 1
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("roberta", marks=pytest.mark.slow), pytest.param("albert", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["roberta", "albert"])
 def test_other_tokenizers_train_and_predict(tmp_path, name):
     task = build_learner(name, tmp_path)
     losses = task.fit(RECORDS, epochs=30, learning_rate=1e-2, batch_size=5, verbose=0).history["loss"]
@@ -270,9 +270,7 @@ def classifier_of(checkpoints):
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Tokenizer does not support real words:UserWarning")  # of RoBERTa, by the pipeline
 @pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
-@pytest.mark.parametrize(
-    "name", ["bert", pytest.param("electra", marks=pytest.mark.slow), pytest.param("roberta", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["bert", slow_case("electra"), slow_case("roberta")])
 def test_answers_equal_transformers_pipeline(checkpoints, classifier_of, name, aggregation):
     pytest.importorskip("torch")
     import transformers
@@ -297,7 +295,7 @@ def test_answers_equal_transformers_pipeline(checkpoints, classifier_of, name, a
 
 @pytest.mark.parametrize(
     "name",
-    ["bert", pytest.param("distilbert", marks=pytest.mark.slow), pytest.param("electra", marks=pytest.mark.slow)],
+    ["bert", slow_case("distilbert"), slow_case("electra")],
 )
 def test_what_is_saved_answers_alike_to_the_bit(checkpoints, tmp_path, name):
     task = fresh(checkpoints, name, aggregation="max")

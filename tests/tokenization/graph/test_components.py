@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from tests.marks import slow_case
 from tests.tokenization.graph.rows import HARD, TEXT, assert_equal_to_rust
 from tfnlp import GraphTokenizer
 from tfnlp.errors import UnsupportedTokenizerError
@@ -146,7 +147,7 @@ BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
 @pytest.mark.parametrize("add_prefix_space", [False, True])
-@pytest.mark.parametrize("trim_offsets", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("trim_offsets", [slow_case(False), True])
 def test_byte_level(add_prefix_space, trim_offsets):
     vocabulary = {
         name: i for i, name in enumerate(["<s>", "</s>", *BYTES, "th", "the", "Ġt", "Ġth", "Ġthe", "ĠĠ", "ab"])

@@ -6,6 +6,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from tests.conftest import data
+from tests.marks import slow_case
 from tests.tiny import build_tokenizer
 from tests.tokenization.graph.rows import HARD, assert_equal
 from tfnlp import GraphTokenizer
@@ -21,7 +22,7 @@ VOCABULARIES = (
     "t5_base",
     "xlnet_cased",
 )
-# In the quick tests one of each kind; the others differ from these in templates and names of special tokens.
+# They differ from the vocabularies that the quick tests compare in templates and names of special tokens.
 SENTENCEPIECE = (
     "BigBird", "Camembert", "DebertaV2", "Llama", "MBart50", "MBart", "Pegasus", "RemBert", "XGLM", "XLMRoberta",
 )  # fmt: skip
@@ -43,14 +44,14 @@ def assert_decoded_alike(graph, rust, texts):
         assert ours == [rust.decode(row, **options) for row in ids]
 
 
-# In the quick tests one of each kind of model; the slow ones compare every vocabulary on many more texts.
+# In the quick tests WordPiece and BPE of bytes; the slow ones compare every vocabulary on many more texts.
 @pytest.mark.parametrize(
     "name",
     [
         "bert_uncased",
         "gpt2",
-        pytest.param("albert_base", marks=pytest.mark.slow),
-        pytest.param("xlnet_cased", marks=pytest.mark.slow),
+        slow_case("albert_base"),
+        slow_case("xlnet_cased"),
     ],
 )
 def test_a_real_vocabulary(name):

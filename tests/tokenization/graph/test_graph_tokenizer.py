@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from tests.conftest import data
+from tests.marks import slow_case
 from tests.tiny import VOCABULARY, build_tokenizer
 from tests.tokenization.graph.rows import HARD, TEXT, assert_equal, rows_of, rows_of_rust
 from tfnlp import GraphTokenizer
@@ -153,7 +154,7 @@ def test_added_tokens_with_every_flag(tmp_path):
 
 
 @pytest.mark.parametrize("truncation", ["only_first", "only_second", "longest_first"])
-@pytest.mark.parametrize("side", [pytest.param("left", marks=pytest.mark.slow), "right"])
+@pytest.mark.parametrize("side", [slow_case("left"), "right"])
 def test_truncation_of_pairs(tmp_path, truncation, side):
     rust = build_tokenizer("bert", tmp_path)
     rust.truncation_side = side

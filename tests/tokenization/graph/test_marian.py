@@ -6,6 +6,7 @@ import pytest
 import sentencepiece
 from hypothesis import given, settings
 
+from tests.marks import slow_case
 from tests.tiny import TEXTS
 from tests.tokenization.graph.rows import HARD, TEXT
 from tfnlp import GraphTokenizer
@@ -107,7 +108,7 @@ def test_offsets_are_those_of_sentencepiece(marian, graph):
         assert ours[:-1] == [[piece.begin, piece.end] for piece in pieces]
 
 
-@pytest.mark.parametrize("separate_vocabs", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("separate_vocabs", [False, slow_case(True)])
 def test_the_language_that_is_translated_to(tmp_path, separate_vocabs):
     marian = load_tokenizer(write_marian(tmp_path, separate_vocabs=separate_vocabs))
     graph = GraphTokenizer(marian, target=True)
