@@ -117,4 +117,4 @@ class Echo(Task):
 
 
 def build(_):
-    return Echo(EchoCheckpoint("", None), Numbers(), Learned(Settings(40, 0)))
+    return Echo(EchoCheckpoint("", None), Numbers(), Learned(Settings(40)))

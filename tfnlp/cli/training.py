@@ -15,7 +15,7 @@ from tfnlp.cli.display import show_report
 from tfnlp.cli.options import options_of, parameter, with_options
 from tfnlp.cli.reading import READING, read_data
 from tfnlp.tasks.names import TASK_NAMES
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 from tfnlp.training.recipe import Recipe
 
 train_app = typer.Typer(help="Train a model for a task.", no_args_is_help=True)
@@ -131,8 +131,8 @@ def _register(name: str, package: str, class_name: str) -> None:
 def _settings_class(package: str, class_name: str) -> type:
     name = f"tfnlp.tasks.{package}.settings"
     if find_spec(name) is None:  # it has none of its own
-        return Settings
-    return getattr(importlib.import_module(name), f"{class_name}Settings", Settings)
+        return WindowSettings
+    return getattr(importlib.import_module(name), f"{class_name}Settings", WindowSettings)
 
 
 for _name, (_package, _class_name) in TASK_NAMES.items():

@@ -29,10 +29,11 @@ class Target:
 
     Attributes:
         per_element: as long as the row, and filled up with it: a label id for each token, -100 where there is none.
-        is_ragged: of a length of its own, filled up with -100: the tokens to write, the letters that were spoken.
+        is_ragged: of a length of its own: the tokens to write, the letters that were spoken.
         with_group: before what is right, a column that numbers the groups of a batch, for losses over groups.
         dtype: `int32` or `float32`.
         shape: of an element, or of a row's target where it has one element.
+        fill: what free places hold.
     """
 
     per_element: bool = False
@@ -40,6 +41,7 @@ class Target:
     with_group: bool = False
     dtype: str = "int32"
     shape: tuple[int, ...] = ()
+    fill: float = IGNORE_ID
 
 
 @dataclass
@@ -199,9 +201,9 @@ def _target(group: tf.RaggedTensor, target: Target, size: Any, side: Side) -> tf
     """Return a batch's targets by row, beside the number of their group if it is wanted."""
     column = _column(group.values)
     if target.per_element:
-        return filled(column, IGNORE_ID, size, side)
+        return filled(column, target.fill, size, side)
     if target.is_ragged:
-        return filled(column, IGNORE_ID, size_of(column))
+        return filled(column, target.fill, size_of(column))
     if not target.with_group:
         return column.values
     number = tf.cast(group.value_rowids(), group.dtype)[:, None]

@@ -86,12 +86,14 @@ def fit(
     dataset = _dataset(task, rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     optimizer = plan.build_optimizer(steps)
-    task.model.compile(optimizer=optimizer, loss=task.loss(plan), loss_weights=task.loss_weights)
-    create_training_variables(task.model)
+    losses = task.loss(plan)
+    model = task.training_model()
+    model.compile(optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights)
+    create_training_variables(model)
     if validation is not None:
         callbacks = [EpochReport(lambda: task.evaluate(validation)), *callbacks]
     task.start_from(source)
-    return task.model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+    return model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
 
 
 def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:

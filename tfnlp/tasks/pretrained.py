@@ -14,7 +14,7 @@ from tfnlp.checkpoints.vocabulary import extend_tokenizer
 from tfnlp.errors import ArgumentError
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.tasks.learned import Learned
-from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.tasks.settings import WindowSettings
 
 
 def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **options: Any) -> Any:
@@ -69,9 +69,10 @@ def _made(cls: Any, checkpoint: Checkpoint, preprocessor: Preprocessor, options:
     max_length = min(limit, 512) if max_length is None else max_length
     if not 0 < max_length <= limit:
         raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
-    options.setdefault("stride", max_length // 4)
+    if issubclass(cls.settings_class, WindowSettings):
+        options.setdefault("stride", max_length // 4)
+        preprocessor.check_window(max_length, options["stride"])
     settings = cls.settings_class(max_length=max_length, **options)
-    preprocessor.check_window(max_length, settings.stride)
     return cls(checkpoint, preprocessor, Learned(settings, cls.labels_at_first(checkpoint, **own)))
 
 
@@ -91,7 +92,7 @@ def add_tokens(task: Any, tokens: Sequence[str], *, special: bool = False) -> in
         ArgumentError: if a token is empty.
     """
     num_added = extend_tokenizer(task.tokenizer.hf, tokens, special=special)
-    task.preprocessor = Tokenizer(task.tokenizer.hf)
+    task.preprocessor = task.preprocessor_class(task.tokenizer.hf)
     task.checkpoint.make_room(task.preprocessor.num_tokens)
     task.forget_graphs()
     return num_added
@@ -107,8 +108,8 @@ def use_tokenizer(task: Any, tokenizer: Any) -> None:
         CheckpointError: if there is none.
         ArgumentError: if it has more tokens than the network.
     """
-    is_name = isinstance(tokenizer, (str, Path))
-    chosen = Tokenizer.from_pretrained(tokenizer) if is_name else Tokenizer(tokenizer)
+    kind = task.preprocessor_class
+    chosen = kind.from_pretrained(tokenizer) if isinstance(tokenizer, (str, Path)) else kind(tokenizer)
     if chosen.num_tokens > task.config.vocab_size:
         raise ArgumentError(
             f"the tokenizer has {chosen.num_tokens} tokens and the network {task.config.vocab_size}: they do not "

@@ -14,9 +14,18 @@ class Settings:
     """What a task remembers beside the network: its part of `tfnlp.json`.
 
     Attributes:
-        max_length: the most tokens in a row; longer texts become windows.
-        stride: how many tokens of the text two neighbouring rows share.
+        max_length: the most elements in a row.
     """
 
     max_length: int
+
+
+@dataclass(frozen=True)
+class WindowSettings(Settings):
+    """What a task remembers whose longer texts become windows.
+
+    Attributes:
+        stride: how many tokens of the text two neighbouring rows share.
+    """
+
     stride: int

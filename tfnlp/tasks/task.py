@@ -24,7 +24,7 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import Features, Network, Outputs, per_row
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.recipe import Recipe
 
@@ -38,7 +38,7 @@ class Task(abc.ABC):
     auto_class: ClassVar[str]
     checkpoint_class: ClassVar[type[Any]] = Checkpoint
     preprocessor_class: ClassVar[type[Any]] = Tokenizer
-    settings_class: ClassVar[type[Any]] = Settings
+    settings_class: ClassVar[type[Any]] = WindowSettings
     own_options: ClassVar[tuple[str, ...]] = ()  # of `from_pretrained`, beside the fields of its settings
     layout: ClassVar[Layout]  # of its records
     output_names: ClassVar[tuple[str, ...]] = ("logits",)  # of the head's outputs that the task reads
@@ -61,7 +61,7 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def targets(self) -> dict[str, Target]:
-        """What each output of the network learns."""
+        """What each output of the network learns; or each further input of `training_model`."""
 
     @abc.abstractmethod
     def training_rows(self, records: Source) -> Iterator[Rows]:
@@ -69,7 +69,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
-        """Return the loss of each output of the network."""
+        """Return the loss of each output of the network; empty where `training_model` has its own."""
 
     @abc.abstractmethod
     def as_record(self, given: Any, number: int) -> Record:
@@ -117,7 +117,6 @@ class Task(abc.ABC):
     @classmethod
     def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
         """Return the settings that files of other libraries tell of a checkpoint which tfnlp has not written."""
-        del checkpoint
         return {}
 
     def write_for_others(self, directory: Path) -> None:  # noqa: B027 -- a hook
@@ -126,20 +125,21 @@ class Task(abc.ABC):
     @classmethod
     def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels | None:
         """Return the labels that the checkpoint or the user names; None: the task has none."""
-        del checkpoint, own_options
         return None
 
     def learn(self, records: Source) -> Learned:
         """Return what training data tells beside what is known: labels, for example."""
-        del records
         return self.learned
 
     def start_from(self, records: Source) -> None:  # noqa: B027 -- a hook
         """Let the outputs of a new head start from what training data tells, before the first step."""
 
+    def training_model(self) -> keras.Model:
+        """Return the Keras model that learns from what `dataset` yields."""
+        return self.model
+
     def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
-        del seed
         return dataset
 
     def call_head(self, inputs: Features) -> dict[str, Any]:
@@ -158,7 +158,6 @@ class Task(abc.ABC):
 
     def metric_of(self, records: Source) -> str:
         """Return the number to watch where these records are evaluated."""
-        del records
         return self.main_metric
 
     def check_validation(self, records: Source) -> None:
@@ -172,7 +171,6 @@ class Task(abc.ABC):
 
     def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell, by names of outputs, which entries that are no numbers rounding may change; bool, of their shapes."""
-        del found, settings
         return {}
 
     # Making and keeping one
@@ -240,8 +238,8 @@ class Task(abc.ABC):
         labels = self.learned.labels
         if labels is not None and not self.checkpoint.is_built:
             labels.write(self.config)
-        fresh = labels is not None and labels.is_fresh
-        return self.checkpoint.build(num_tokens=self.preprocessor.num_tokens, fresh_head=fresh)
+        is_fresh = labels is not None and labels.is_fresh
+        return self.checkpoint.build(num_tokens=self.preprocessor.num_tokens, fresh_head=is_fresh)
 
     @property
     def network(self) -> Network:
@@ -251,8 +249,7 @@ class Task(abc.ABC):
         return self._network
 
     def _build_model(self) -> keras.Model:
-        specs = self.preprocessor.specs
-        inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in specs.items()}
+        inputs = {n: keras.Input(spec.shape, dtype=spec.dtype, name=n) for n, spec in self.preprocessor.specs.items()}
         outputs = {
             name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
             for name, values in self.call_head(inputs).items()

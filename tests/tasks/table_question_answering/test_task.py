@@ -1,4 +1,3 @@
-import copy
 import json
 import runpy
 from pathlib import Path
@@ -129,11 +128,14 @@ def test_evaluate_and_save(answerer, tmp_path):
 def to_train(request, tmp_path_factory):
     """Make, each time it is called, the tiny TAPAS that learns cells, or aggregations by name or by number."""
     directory = write_tapas(tmp_path_factory.mktemp("tapas"), 0 if request.param == "cells" else 4)
-    config = transformers.TapasConfig.from_pretrained(directory)
-    config.use_answer_as_supervision = request.param == "numbers"
-    config.cell_selection_preference, config.huber_loss_delta = 0.9, 1.0
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
-    return lambda: TableQuestionAnswerer.from_pretrained(directory, config=copy.deepcopy(config))
+    of_network = {
+        "use_answer_as_supervision": request.param == "numbers",
+        "cell_selection_preference": 0.9,
+        "huber_loss_delta": 1.0,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    return lambda **others: TableQuestionAnswerer.from_pretrained(directory, **{**of_network, **others})
 
 
 def named(records):
@@ -142,8 +144,8 @@ def named(records):
 
 def test_rows_to_train_on(to_train):
     answerer = to_train()
-    (batch,) = dataset = answerer.dataset(named(RECORDS), batch_size=4)
-    assert set(batch) == set(answerer.training_model(dataset).input_names)
+    (batch,) = answerer.dataset(named(RECORDS), batch_size=4)
+    assert set(batch) == set(answerer.training_model().input_names)
     assert batch["token_type_ids"].shape == (*batch["input_ids"].shape, 7)
     for i, places in enumerate(([(0, 1)], [(1, 2)], [(0, 1), (1, 1), (2, 1)], [(0, 0), (1, 0), (2, 0)])):
         types = batch["token_type_ids"][i].numpy()[batch["labels"][i].numpy() == 1]
@@ -160,7 +162,7 @@ def test_loss_and_gradients_equal_pytorchs(to_train, tmp_path):
     from tfnlp._backend import tf
 
     answerer = to_train()
-    (batch,) = dataset = answerer.dataset(named(RECORDS), batch_size=4)
+    (batch,) = answerer.dataset(named(RECORDS), batch_size=4)
     answerer.save(tmp_path / "saved")
     theirs = transformers.TapasForQuestionAnswering.from_pretrained(tmp_path / "saved").train()
     tensors = {name: torch.tensor(values.numpy()) for name, values in batch.items()}
@@ -169,7 +171,7 @@ def test_loss_and_gradients_equal_pytorchs(to_train, tmp_path):
     ).loss
     loss.backward()
     with tf.GradientTape() as tape:
-        model = answerer.training_model(dataset)
+        model = answerer.training_model()
         model(batch, training=True)
         (ours,) = model.losses
     np.testing.assert_allclose(ours, loss.item(), rtol=1e-5)
@@ -190,7 +192,7 @@ def test_fit(to_train, tmp_path):
     records = named(RECORDS[: 2 if answerer.supervision.by_answer else 3])
     file = tmp_path / "train.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records))
-    history = answerer.fit(file, epochs=100, batch_size=2, learning_rate=3e-3, verbose=0).history
+    history = answerer.fit(file, epochs=150, batch_size=2, learning_rate=3e-3, verbose=0).history
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert answerer.evaluate(file).accuracy == 1.0
     last = "SUM > 30, 40, 3" if answerer.supervision.by_name else "30, 40, 3"
@@ -208,7 +210,7 @@ def test_commands_and_example(directory, answerer, tmp_path, capsys):
     assert found.exit_code == 0, found.output
     assert "2 records" in found.output
     trained = tfnlp.load(output)
-    assert trained.hf.model_max_length == 60
+    assert trained.settings.max_length == 60
     found = CliRunner().invoke(app, ["predict", str(output), str(file)])
     assert found.exit_code == 0, found.output
     assert [json.loads(line)["text"] for line in found.stdout.splitlines()] == [
@@ -233,7 +235,7 @@ def test_without_what_it_needs(directory, monkeypatch):
         TableQuestionAnswerer.from_pretrained(directory)
 
 
-def test_what_can_t_be_done(answerer, tmp_path):
+def test_what_can_t_be_done(directory, answerer, tmp_path):
     with pytest.raises(UnsupportedTokenizerError, match="TAPAS can't be served from raw text: its tokenizer exists in"):
         answerer.export(tmp_path / "1")
     with pytest.raises(UnsupportedModelError, match=r"questions about tables need TAPAS, not 'bert'\.$"):
@@ -244,17 +246,22 @@ def test_what_can_t_be_done(answerer, tmp_path):
         ({"table": "x.csv", "query": "x"}, r"^question 1: `table` must be a table or a dict of columns; found 'x.csv'"),
         (
             {"table": {str(i): ["1"] for i in range(300)}, "query": "x"},
-            r"^question 1: TAPAS can't read the table of 'x': Too many columns",
+            r"^question 'x': TAPAS can't read its table: Too many columns",
         ),
         ({"table": TABLE}, r"^question 1: expected 'table' and 'query'; found \['table'\]\.$"),
         ("how old", r"^question 1: expected a dict with 'table' and 'query', or a pair of them; found 'how old'"),
-        (LONG, r"^question 1: 29 of the 40 rows of the table fit into 64 tokens: leave out rows and columns that"),
+        (
+            LONG,
+            r"^question 'how many': 29 of the 40 rows of the table fit into 64 tokens: leave out rows and columns that",
+        ),
     ):
         with pytest.raises(DataError, match=message):
             answerer.predict([given])
     assert answerer.predict(LONG, drop_rows=True).coordinates is not None
-    with pytest.raises(ArgumentError, match=r"^a table question answerer has no options \['stride'\]\.$"):
-        TableQuestionAnswerer.from_pretrained(tmp_path, stride=3)
+    with pytest.raises(ArgumentError, match=r"^`stride` is no option of a TableQuestionAnswerer, nor of the network's"):
+        TableQuestionAnswerer.from_pretrained(directory, stride=3)
+    with pytest.raises(UnsupportedModelError, match="with `select_one_column=False` TAPAS's head can't answer"):
+        TableQuestionAnswerer.from_pretrained(directory, select_one_column=False)
 
 
 @pytest.mark.parametrize(
@@ -323,9 +330,9 @@ def test_tokens_that_are_added(directory, tmp_path):
     before = task.predict(asked)
     assert (task.add_tokens(["zürich", "<x>"]), task.add_tokens(["zürich"])) == (2, 0)
     assert task.predict(asked) == before
-    assert task.head.config.vocab_size == task.config.vocab_size == len(task.hf)
+    assert task.head.config.vocab_size == task.config.vocab_size == len(task.tokenizer.hf)
     task.save(tmp_path / "saved")
     again = TableQuestionAnswerer.from_pretrained(tmp_path / "saved")
-    assert again.hf.convert_tokens_to_ids("zürich") == len(task.hf) - 2
+    assert again.tokenizer.hf.convert_tokens_to_ids("zürich") == len(task.tokenizer.hf) - 2
     asked["query"] = "zürich ?"
     assert again.predict(asked) == task.predict(asked)

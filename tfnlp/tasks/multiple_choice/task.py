@@ -19,7 +19,7 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.multiple_choice.records import LAYOUT, as_choices, checked_choices
 from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import check_top_k, is_record
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_rows import mean_of_rows, text_rows
 from tfnlp.training.losses import ChoiceCrossEntropy
@@ -142,14 +142,14 @@ class MultipleChoice(Task):
         """Let each text choose among some letters of it."""
         return [(text, [text.strip()[:4], "1", "to"][: 2 + i % 2]) for i, text in enumerate(texts) if text.strip()]
 
-    def rows(self, inputs: Tensors, settings: Settings) -> Rows:
+    def rows(self, inputs: Tensors, settings: WindowSettings) -> Rows:
         """Make rows of each prompt with each of its choices; a long prompt becomes windows, each with the choice."""
         place = tf.where(tf.not_equal(inputs["choices"], ""))
         prompts, choices = tf.gather(inputs["prompt"], place[:, 0]), tf.gather_nd(inputs["choices"], place)
         window: dict[str, Any] = {"max_length": settings.max_length, "stride": settings.stride}
         return text_rows(self.tokenizer, prompts, choices, truncation="only_first", **window)
 
-    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Settings) -> dict[str, tf.Tensor]:
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: WindowSettings) -> dict[str, tf.Tensor]:
         """Choose.
 
         Returns:

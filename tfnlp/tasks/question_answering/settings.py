@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfnlp.errors import ArgumentError
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 
 
 @dataclass(frozen=True)
-class QuestionAnswererSettings(Settings):
+class QuestionAnswererSettings(WindowSettings):
     """What it remembers beside the network.
 
     Attributes:

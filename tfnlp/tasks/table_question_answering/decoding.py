@@ -6,8 +6,41 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tfnlp._backend import tf
 from tfnlp.outputs import TableAnswer
+from tfnlp.padding import row_ids
+from tfnlp.rows import Column
 from tfnlp.tasks.table_question_answering.records import number_in
+from tfnlp.tasks.table_question_answering.tokenizer import COLUMN, ROW, SEGMENT
+from tfnlp.tasks.text_spans import by_record
+
+_THRESHOLD = 0.5  # from which the mean over a cell's tokens chooses it
+_MOST = 2**16  # columns, and rows, of a table
+
+
+def chosen_cells(logits: Column, types: tf.Tensor) -> tf.Tensor:
+    """Choose cells, as transformers' `TapasTokenizer.convert_logits_to_predictions`.
+
+    Args:
+        logits: of tokens, a row for each question.
+        types: of tokens. Shape `(tokens, 7)`, int32.
+
+    Returns:
+        Row and column of each chosen cell, from 0, in the order of the table, filled up with -1. Shape
+        `(questions, most cells, 2)`, int32.
+    """
+    num_questions = tf.size(logits.splits, tf.int64) - 1
+    place = tf.cast(types, tf.int64)
+    row, column = place[:, ROW] - 1, place[:, COLUMN] - 1
+    is_cell = tf.equal(place[:, SEGMENT], 1) & (row >= 0) & (column >= 0)
+    key = (tf.cast(row_ids(logits), tf.int64) * _MOST + row) * _MOST + column
+    cells, of_token = tf.unique(tf.boolean_mask(key, is_cell), tf.int32)
+    scores = tf.boolean_mask(tf.sigmoid(logits.values), is_cell)
+    chosen = tf.boolean_mask(cells, tf.math.unsorted_segment_mean(scores, of_token, tf.size(cells)) > _THRESHOLD)
+    chosen = tf.sort(chosen)
+    places = tf.cast(tf.stack([chosen // _MOST % _MOST, chosen % _MOST], 1), tf.int32)
+    question = tf.cast(chosen // _MOST**2, tf.int32)
+    return by_record(places, question, tf.cast(num_questions, tf.int32)).to_tensor(-1)
 
 
 def table_answer(table: Any, places: Sequence[tuple[int, int]], aggregator: str, *, is_none: bool) -> TableAnswer:

@@ -1,108 +1,78 @@
-"""`TableQuestionAnswerer`: answers to questions about tables, by TAPAS. Trained and asked in Python, not served."""
+"""`TableQuestionAnswerer`: answers to questions about tables, by TAPAS."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, NoReturn, final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, final
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
-from tfnlp.checkpoints.directories import holds_checkpoint, written_whole
-from tfnlp.checkpoints.heads import LOCATION, AutoHead, load_config, save_config
-from tfnlp.checkpoints.vocabulary import extend_tokenizer, with_vocabulary
-from tfnlp.checkpoints.weights import SAFETENSORS, save_safetensors
-from tfnlp.data.batches import chunked
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.checkpoints.tapas import TapasLoss
+from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Source, as_source
-from tfnlp.errors import ArgumentError, UnsupportedModelError, UnsupportedTokenizerError
+from tfnlp.data.sources import Source
+from tfnlp.errors import ArgumentError, UnsupportedModelError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
-from tfnlp.tasks.prediction import predicted
-from tfnlp.tasks.table_question_answering.decoding import table_answer
-from tfnlp.tasks.table_question_answering.network import training_model
+from tfnlp.rows import Rows
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.network import Features, Outputs, per_element, per_row
+from tfnlp.tasks.prediction import PROGRESS_AFTER
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.table_question_answering.decoding import chosen_cells, table_answer
 from tfnlp.tasks.table_question_answering.records import (
     LAYOUT,
     Supervision,
+    as_table,
     as_table_question,
     checked_table_questions,
 )
-from tfnlp.tasks.table_question_answering.rows import TableRows
-from tfnlp.tokenization.pretrained import load_table_tokenizer
-from tfnlp.training.callbacks import EpochReport, check_callbacks
-from tfnlp.training.optimizer import create_training_variables
+from tfnlp.tasks.table_question_answering.rows import table_rows, table_targets, training_row
+from tfnlp.tasks.table_question_answering.settings import TableQuestionAnswererSettings
+from tfnlp.tasks.table_question_answering.tokenizer import TableTokenizer
+from tfnlp.tasks.task import Task
 from tfnlp.training.recipe import Recipe
 
-_ASKED_TOGETHER = 16  # questions, with tables of up to 512 tokens each
+_FOR_NUMBERS = ("cell_selection_preference", "huber_loss_delta")  # what the loss of numbers needs
 
 
 @final
-class TableQuestionAnswerer:
+class TableQuestionAnswerer(Task):
     """Answers questions about tables with cells of them (Herzig et al. 2020, TAPAS).
 
-    The tokenizer of TAPAS lays tables out in Python, with pandas, and gives no offsets. So this is no `Task`: it
-    is trained and asked in Python, and can't be exported.
+    The tokenizer of TAPAS lays tables out in Python, with pandas, so it trains and answers, and can't be exported.
 
     Example:
         answerer = TableQuestionAnswerer.from_pretrained("google/tapas-base-finetuned-wtq")
         answerer.predict({"table": {"name": ["Ada", "Bob"], "age": ["30", "40"]}, "query": "How old is Ada?"})
         # TableAnswer(text='30', coordinates=((0, 1),), cells=('30',), aggregator='NONE', value=None)
-
-    Attributes:
-        config, hf, head: the Hugging Face configuration, tokenizer and TensorFlow head, a Keras model.
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForTableQuestionAnswering"
+    preprocessor_class = TableTokenizer
+    settings_class: ClassVar[type[Settings]] = TableQuestionAnswererSettings
+    answered_together = 512
     layout = LAYOUT
 
-    def __init__(self, config: Any, hf: Any, head: Any) -> None:
-        self.config, self.hf, self.head = config, hf, head
-
     @classmethod
-    def from_pretrained(
-        cls,
-        name_or_path: str | Path,
-        *,
-        config: Any = None,
-        max_length: int | None = None,
-        seed: int = 0,
-        **location: Any,
-    ) -> TableQuestionAnswerer:
-        """Load a checkpoint of TAPAS.
-
-        Args:
-            name_or_path: a directory or a Hub name.
-            config: a `transformers.TapasConfig` to use instead of the checkpoint's: it says what is to be learnt.
-            max_length: the most tokens in a question with its table. None: as the tokenizer says.
-            seed: of weights that the checkpoint lacks.
-            location: where to look (`revision`, `token` ...).
-
-        Raises:
-            CheckpointError: if the checkpoint is missing, incomplete or damaged.
-            UnsupportedModelError: if it is not TAPAS's.
-            VersionError: if pandas is missing, or newer than TAPAS's tokenizer knows.
-            ArgumentError: if `max_length` is beyond the network's limit.
-        """
-        unknown = sorted(set(location) - set(LOCATION))
-        if unknown:
-            raise ArgumentError(f"a table question answerer has no options {unknown}.")
-        config = load_config(name_or_path, **location) if config is None else config
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: TableTokenizer) -> None:
+        """Refuse what is not TAPAS, and what its head can't answer with."""
+        config = checkpoint.config
         if config.model_type != "tapas":
             raise UnsupportedModelError(
-                f"{name_or_path}: questions about tables need TAPAS, not {config.model_type!r}."
+                f"{checkpoint.name_or_path}: questions about tables need TAPAS, not {config.model_type!r}."
             )
-        hf = load_table_tokenizer(name_or_path, **location)
-        limit = config.max_position_embeddings
-        if max_length is not None and not 0 < max_length <= limit:
-            raise ArgumentError(f"`max_length` must be in [1, {limit}], the network's limit; it is {max_length}.")
-        hf.model_max_length = max_length or min(hf.model_max_length, limit)
-        head = AutoHead(cls.auto_class).from_pretrained(name_or_path, config=config, seed=seed, **location)
-        return cls(config, hf, head)
-
-    def __repr__(self) -> str:
-        return f"TableQuestionAnswerer({self.config.model_type}, {self.config.num_aggregation_labels} aggregations)"
+        if not config.select_one_column:
+            raise UnsupportedModelError(
+                f"{checkpoint.name_or_path}: with `select_one_column=False` TAPAS's head can't answer, on PyTorch as "
+                "well (transformers 4.57.6)."
+            )
 
     @property
     def supervision(self) -> Supervision:
@@ -111,139 +81,69 @@ class TableQuestionAnswerer:
         names = self.config.aggregation_labels or {i: str(i) for i in range(count)}
         return Supervision(tuple(names[i] for i in range(count)), bool(count and self.config.use_answer_as_supervision))
 
-    @property
-    def _rows(self) -> TableRows:
-        return TableRows(self.hf, self.supervision)
+    def call_head(self, inputs: Features) -> dict[str, Any]:
+        """Run the head. Returns logits of tokens and, if there are aggregations, of those."""
+        found = self.head(inputs)
+        outputs = {"logits": found.logits, "logits_aggregation": found.logits_aggregation}
+        return {name: values for name, values in outputs.items() if values is not None}
+
+    def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
+        """Keep the logits of tokens, and those of aggregations."""
+        of_rows = per_row(outputs, features, inside)
+        return {**of_rows, **per_element({"logits": outputs["logits"]}, features, inside)}
 
     # Training
 
-    def source(self, records: Any) -> Source:
-        """Return records that can be read again and again."""
-        return as_source(records, self.layout)
+    @property
+    def targets(self) -> dict[str, Target]:
+        """What the loss is given beside the features; `Supervision` tells what that is."""
+        return table_targets(self.supervision)
 
-    def watched_metric(self, records: Source, validation: Source) -> str:
-        """Return the number to watch while training."""
-        del records, validation
-        return "accuracy"
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield a row for each question."""
+        checked = checked_table_questions(records, self.supervision, is_training=True)
+        shown = tqdm(checked, desc="lay out tables", unit="table", delay=PROGRESS_AFTER)
+        for number, record in enumerate(shown, start=1):
+            yield training_row(record, number, self.tokenizer, self.supervision, self.settings.max_length)
 
-    def training_model(self, dataset: tf.data.Dataset) -> keras.Model:
-        """Return the Keras model that is trained on the batches of a dataset; see `network.training_model`."""
-        return training_model(self.head, self.supervision, dataset)
+    def check_validation(self, records: Source) -> None:
+        """Raise what is wrong with records that will be evaluated."""
+        for _ in self._to_evaluate(records):
+            pass
 
-    def dataset(self, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
-        """Build the `tf.data.Dataset` that `training_model` is made for. All rows are made now, and kept in memory.
-
-        Args:
-            records: a `.jsonl` file, a list of records or a dataset, as for `fit`.
-            batch_size: rows in a batch. The last is filled up with rows that have been before.
-            shuffle: draw the rows in another order in every epoch.
-            seed: of that order.
-
-        Returns:
-            Dicts of `input_ids`, `attention_mask`, `labels` (int32, `(batch, length)`) and `token_type_ids` (int32,
-            `(batch, length, 7)`), as long as the longest row. Also, as the configuration asks, `aggregation_labels`
-            (int32, `(batch,)`); or `numeric_values`, `numeric_values_scale` (float32, `(batch, length)`) and
-            `float_answer` (float32, `(batch,)`).
-        """
-        found = checked_table_questions(self.source(records), self.supervision, is_training=True)
-        return self._rows.dataset(found, batch_size=batch_size, shuffle=shuffle, seed=seed)
-
-    def fit(
-        self,
-        records: Any,
-        validation_data: Any = None,
-        *,
-        callbacks: Sequence[Any] = (),
-        verbose: str | int = "auto",
-        **recipe: Any,
-    ) -> keras.callbacks.History:
-        """Train, with transformers' loss of TAPAS.
-
-        Args:
-            records: a `.jsonl` file, a list of records or a dataset: `table`, `query`, and `answers`, the texts of the
-                right cells, or `answer_coordinates`, their rows and columns. Beside these, `aggregation_label` where
-                the checkpoint learns what to do with the cells by name, `float_answer` where it learns that from the
-                number that comes out.
-            validation_data: the same, evaluated after every epoch: `val_accuracy` is in the logs.
-            callbacks: Keras callbacks.
-            verbose: as in `keras.Model.fit`.
-            recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return none: `training_model` computes transformers' own of TAPAS.
 
         Raises:
-            DataError: if a record can't be used, or its table does not fit into a row of the network.
+            ArgumentError: if the configuration lacks a number that learning from numbers needs.
         """
-        plan = Recipe.of(recipe)
-        plan.refuse("label_weights", "label_smoothing")
-        check_callbacks(callbacks, has_schedule=plan.optimizer is None)
-        keras.utils.set_random_seed(plan.seed)
-        dataset = self.dataset(records, batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
-        model = self.training_model(dataset)
-        model.compile(optimizer=plan.build_optimizer(int(dataset.cardinality())))
-        create_training_variables(model)
-        if validation_data is not None:
-            validation = self.source(validation_data)
-            for _ in self._to_evaluate(validation):
-                pass  # what is wrong shows now, and not after an epoch
-            callbacks = [EpochReport(lambda: self.evaluate(validation)), *callbacks]
-        return model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+        recipe.refuse("label_weights", "label_smoothing")
+        missing = [name for name in _FOR_NUMBERS if self.supervision.by_answer and getattr(self.config, name) is None]
+        if missing:
+            raise ArgumentError(
+                f"the configuration lacks {missing}, which learning from numbers needs: give them to `from_pretrained`."
+            )
+        return {}
 
-    # Answering
+    def training_model(self) -> keras.Model:
+        """Return the Keras model that learns: features and targets in, logits out; its loss is transformers'."""
+        inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name)
+                  for name, spec in self.tokenizer.specs.items()}  # fmt: skip
+        for name, target in self.targets.items():
+            inputs[name] = keras.Input([None] if target.per_element else [], dtype=target.dtype, name=name)
+        return keras.Model(inputs, TapasLoss(self.head)(inputs), name="tablequestionanswerer")
 
-    def predict(self, inputs: Any, *, drop_rows: bool = False) -> Any:
-        """Answer questions about tables.
+    def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+        """Put targets beside features, which is what `training_model` reads."""
+        return dataset.map(lambda features, targets: {**features, **targets})
 
-        Args:
-            inputs: a dict of `table`, a `pandas.DataFrame` or a dict of columns, and `query`, or a pair of the two; a
-                list of such; or an iterable, whose answers then come as a generator.
-            drop_rows: of a table too long for a row of the network, leave out the last rows, as transformers does.
-
-        Returns:
-            For one question a `TableAnswer`, for a list `Predictions`: a sequence of those.
-
-        Raises:
-            DataError: if a table or a question is empty, a table is too long, or an input is none of these.
-        """
-
-        def answer(records: Sequence[Record], progress: Callable[[int, int], Any] | None = None) -> list[TableAnswer]:
-            found: list[TableAnswer] = []
-            for chunk in chunked(records, _ASKED_TOGETHER):
-                found += self._answers(chunk, drop_rows)
-                if progress is not None:
-                    progress(len(found), len(records))
-            return found
-
-        is_one = isinstance(inputs, (Mapping, tuple))
-        return predicted(inputs, answer, self.as_record, is_one=is_one, together=512)
-
-    def as_record(self, given: Any, number: int) -> Record:
-        """Check a table and a question."""
-        return as_table_question(given, number) | {"number": number}
-
-    def _answers(self, records: Sequence[Record], drop_rows: bool) -> list[TableAnswer]:
-        """Answer questions in one batch."""
-        encoded = self._rows.encode_together(records, drop_rows=drop_rows)
-        outputs = self.head(encoded, training=False)
-        logits = [outputs.logits]
-        has_aggregation = bool(self.config.aggregation_labels) and outputs.logits_aggregation is not None
-        if has_aggregation:
-            logits.append(outputs.logits_aggregation)
-        coordinates, *found = self.hf.convert_logits_to_predictions(encoded, *logits)
-        aggregations = found[0] if has_aggregation else [None] * len(records)
-        chosen = zip(records, coordinates, aggregations, strict=True)
-        names = self.config.aggregation_labels or {}
-        nothing = self.config.no_aggregation_label_index
-        return [
-            table_answer(record["table"], places, names.get(index, ""), is_none=index == nothing)
-            for record, places, index in chosen
-        ]
-
-    # Evaluating
+    # Evaluation
 
     def evaluate(self, records: Any) -> AccuracyReport:
         """Count how often the answer is right.
 
         It is if the cells hold the right texts and, where records name what is done with them, so does the answer; or
-        if the number that comes out is `float_answer`, where the checkpoint learns from numbers.
+        if the number that comes out is the right one, where the checkpoint learns from numbers.
 
         Args:
             records: a `.jsonl` file, a list of records or a dataset, as for `fit`; `answer_coordinates` are not needed.
@@ -268,33 +168,84 @@ class TableQuestionAnswerer:
             return False
         return sorted(answer.cells) == sorted(record["answers"])
 
-    # Files
+    @property
+    def main_metric(self) -> str:
+        """The share of right answers."""
+        return "accuracy"
 
-    def add_tokens(self, tokens: Sequence[str], *, special: bool = False) -> int:
-        """Add tokens to the tokenizer, and rows for them to the network; see `Task.add_tokens`."""
-        num_added = extend_tokenizer(self.hf, tokens, special=special)
-        if len(self.hf) > self.config.vocab_size:
-            self.head = with_vocabulary(self.head, self.auto_class, len(self.hf), seed=0)
-        return num_added
+    # Prediction
 
-    def save(self, directory: str | Path) -> None:
-        """Write configuration, tokenizer and `model.safetensors`, as `transformers` on PyTorch reads them.
+    def predict(self, inputs: Any, *, drop_rows: bool | None = None) -> Any:
+        """Answer questions about tables.
 
-        Raises:
-            ArgumentError: if the directory holds something else than a checkpoint.
-        """
-        with written_whole(directory, is_older=holds_checkpoint) as target:
-            save_config(self.head, target)
-            self.hf.save_pretrained(str(target))
-            save_safetensors(self.head, target / SAFETENSORS)
+        Args:
+            inputs: a dict of `table`, a `pandas.DataFrame` or a dict of columns, and `query`, or a pair of the two; a
+                list of such; or an iterable, whose answers then come as a generator.
+            drop_rows: of a table too long for a row of the network, leave out the last rows, as transformers does.
+                None: as the settings say.
 
-    def export(self, directory: str | Path) -> NoReturn:
-        """Say why it can't be exported.
+        Returns:
+            For one question a `TableAnswer`, for a list `Predictions`: a sequence of those.
 
         Raises:
-            UnsupportedTokenizerError: always.
+            DataError: if a table or a question is empty, a table is too long, or an input is none of these.
         """
-        raise UnsupportedTokenizerError(
-            f"{directory}: TAPAS can't be served from raw text: its tokenizer exists in Python only. Encode tables "
-            "with `hf` beside the server, and serve `head` on token ids."
-        )
+        settings = self.settings if drop_rows is None else replace(self.settings, drop_rows=drop_rows)
+        return self.predict_by(inputs, is_one=isinstance(inputs, (Mapping, tuple)), settings=settings)
+
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a table and a question."""
+        return as_table_question(given, number)
+
+    @property
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """Tables, as JSON objects of `header` and `rows`, and questions."""
+        return {name: tf.TensorSpec([None], tf.string, name=name) for name in ("table", "query")}
+
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return tables and questions as strings. Shape `(batch,)`."""
+        tables = [{"header": list(r["table"].columns), "rows": r["table"].values.tolist()} for r in records]
+        return {
+            "table": tf.constant([json.dumps(table) for table in tables]),
+            "query": tf.constant([record["query"] for record in records]),
+        }
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Ask each text about a table that holds it."""
+        return [({"text": [text]}, text) for text in texts if text.strip()]
+
+    def rows(self, inputs: Tensors, settings: TableQuestionAnswererSettings) -> Rows:
+        """Make a row of each question, in Python."""
+        encoded = []
+        for table, query in zip(inputs["table"].numpy(), inputs["query"].numpy(), strict=True):
+            asked = query.decode()
+            encoded.append(
+                self.tokenizer.encode(
+                    as_table(json.loads(table)), asked, where=f"question {asked!r:.80}",
+                    max_length=settings.max_length, drop_rows=settings.drop_rows,
+                )
+            )  # fmt: skip
+        rows = table_rows(encoded, self.tokenizer)
+        return tf.nest.map_structure(lambda array: None if array is None else tf.constant(array), rows)
+
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Settings) -> dict[str, tf.Tensor]:
+        """Choose cells, and what is done with them.
+
+        Returns:
+            `coordinates`, row and column of each cell, int32, shape `(batch, most cells, 2)`, filled up with -1; and,
+            if there are aggregations, the index of one, `aggregation`, int32, shape `(batch,)`.
+        """
+        answers = {"coordinates": chosen_cells(outputs["logits"], rows.values("token_type_ids"))}
+        if "logits_aggregation" in outputs:
+            answers["aggregation"] = tf.argmax(outputs["logits_aggregation"].values, 1, tf.int32)
+        return answers
+
+    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[TableAnswer]:
+        """Write cells down, and the number that comes out of them."""
+        names, nothing = self.config.aggregation_labels or {}, self.config.no_aggregation_label_index
+        aggregations = found.get("aggregation", np.full(len(records), -1)).tolist()
+        answers = []
+        for record, places, index in zip(records, found["coordinates"], aggregations, strict=True):
+            cells = [(row, column) for row, column in places.tolist() if row >= 0]
+            answers.append(table_answer(record["table"], cells, names.get(index, ""), is_none=index == nothing))
+        return answers

@@ -19,7 +19,7 @@ from tfnlp.rows import Rows
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import compared
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.kinds import SingleLabel
 from tfnlp.tasks.text_classification.records import LAYOUT, as_example
@@ -111,12 +111,12 @@ class NextSentencePrediction(Task):
         """Put each text after its first letters."""
         return [(text.strip()[:6], text) for text in texts]
 
-    def rows(self, inputs: Tensors, settings: Settings) -> Rows:
+    def rows(self, inputs: Tensors, settings: WindowSettings) -> Rows:
         """Make rows of pairs."""
         window: dict[str, Any] = {"max_length": settings.max_length, "stride": settings.stride}
         return text_rows(self.tokenizer, inputs["text"], inputs["text_pair"], **window)
 
-    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Settings) -> dict[str, tf.Tensor]:
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: WindowSettings) -> dict[str, tf.Tensor]:
         """Rank the two labels.
 
         Returns:
@@ -125,7 +125,9 @@ class NextSentencePrediction(Task):
         """
         return _KIND.decode(mean_of_rows(outputs["logits"], rows, tf.size(inputs["text"])))
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Settings) -> Sequence[Label]:
+    def answers(
+        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: WindowSettings
+    ) -> Sequence[Label]:
         """Write the likelier label down."""
         return [labels[0] for labels in _KIND.ranked(found)]
 

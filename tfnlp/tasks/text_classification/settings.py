@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from tfnlp.errors import ArgumentError
-from tfnlp.tasks.settings import Settings, Truncation, Windows
+from tfnlp.tasks.settings import Truncation, Windows, WindowSettings
 
 
 @dataclass(frozen=True)
-class SequenceClassifierSettings(Settings):
+class SequenceClassifierSettings(WindowSettings):
     """What a classifier of texts remembers beside the network.
 
     Attributes:
@@ -41,7 +41,7 @@ class SequenceClassifierSettings(Settings):
 
 
 @dataclass(frozen=True)
-class ZeroShotClassifierSettings(Settings):
+class ZeroShotClassifierSettings(WindowSettings):
     """What it remembers beside the network.
 
     Attributes:

@@ -23,7 +23,7 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import Outputs
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import Settings, WindowSettings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids
 from tfnlp.tasks.text_classification.kinds import KINDS, Kind, SingleLabel
@@ -69,7 +69,7 @@ class ZeroShotClassifier(Task):
         Raises:
             LabelError: if no label of it is `entailment`.
         """
-        shared = {field.name: getattr(classifier.settings, field.name) for field in fields(Settings)}
+        shared = {field.name: getattr(classifier.settings, field.name) for field in fields(WindowSettings)}
         chosen = ZeroShotClassifierSettings(**{**shared, "windows": classifier.settings.windows, **settings})
         _ = classifier.head  # built once, for both
         return cls(

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tfnlp.errors import ArgumentError
-from tfnlp.tasks.settings import Settings, Windows
+from tfnlp.tasks.settings import Windows, WindowSettings
 
 PoolingMode = Literal["mean", "cls", "max"]
 POOLING_MODES: tuple[str, ...] = get_args(PoolingMode)
 
 
 @dataclass(frozen=True)
-class TextEncoderSettings(Settings):
+class TextEncoderSettings(WindowSettings):
     """What it remembers beside the network.
 
     Attributes:

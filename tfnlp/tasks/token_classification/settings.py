@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tfnlp.errors import ArgumentError
 from tfnlp.labels import OUTSIDE
-from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.settings import WindowSettings
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
@@ -17,7 +17,7 @@ Grouping = Literal["words", "tokens", "pipeline"]
 
 
 @dataclass(frozen=True)
-class TokenClassifierSettings(Settings):
+class TokenClassifierSettings(WindowSettings):
     """What a token classifier remembers beside the network.
 
     Attributes:
