@@ -165,6 +165,7 @@ def test_check_tokenizer_names_what_is_not_supported(checkpoints, tmp_path):
     assert result.output.startswith("not supported: `dropout=0.5` makes a tokenizer answer by chance")
 
 
+@pytest.mark.slow
 def test_text_classification(checkpoints, tmp_path):
     table = tmp_path / "data.tsv"
     table.write_text("".join(f"{text}\t{i % 2},{2 - i % 2}\t-\n" for i, text in enumerate(TEXTS)), encoding="utf-8")

@@ -214,11 +214,16 @@ def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
 
 
 def build_task(task: Any, architecture: str, directory: Path, config_options: dict[str, Any], **options: Any) -> Any:
-    """Return a small model for a task with the usual initial weights and no dropout, which learns quickly."""
+    """Return a model of one layer for a task, with the usual initial weights and no dropout, which learns quickly.
+
+    What is compared with PyTorch has two: see `write_checkpoint`.
+    """
     from tfnlp._backend import keras
 
     tokenizer = build_tokenizer(architecture, directory)
     config = build_config(architecture, len(tokenizer), **config_options)
+    if not FAMILIES[architecture].is_alone:
+        config.num_hidden_layers = 1
     names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout")
     for name in (name for name in names if hasattr(config, name)):
         setattr(config, name, 0.0)

@@ -167,6 +167,7 @@ def test_without_a_model_transformers_choice_is_taken(caplog):
     assert "no model is named for 'ner': dbmdz/bert-large-cased-finetuned-conll03-english" in caplog.text
 
 
+@pytest.mark.slow
 def test_another_tokenizer(tmp_path):
     directory = write_checkpoint("bert", tmp_path / "x", **labels(ENTITIES))
     cased = transformers.AutoTokenizer.from_pretrained(directory, do_lower_case=False)

@@ -170,6 +170,7 @@ def test_another_task_s_checkpoint(tmp_path):
     assert task.predict(ASKED[0]).text in TEXTS[0]
 
 
+@pytest.mark.slow
 def test_chinese_offsets(tmp_path):
     """Each answer of XQuAD's Chinese questions is found again from the tokens that stand for it."""
     vocabulary, questions = data("tok/bert_chinese"), data("qa/xquad/xquad.zh.json")

@@ -8,6 +8,7 @@ import transformers
 from typer.testing import CliRunner
 
 import tfnlp
+from tests.marks import slow_case
 from tests.tiny import write_checkpoint
 from tfnlp import TableQuestionAnswerer
 from tfnlp.checkpoints.heads import AutoHead
@@ -78,7 +79,7 @@ def write_tapas(directory, num_aggregations):
     return directory
 
 
-@pytest.fixture(scope="module", params=[4, 0], ids=["aggregations", "cells"])
+@pytest.fixture(scope="module", params=[4, slow_case(0)], ids=["aggregations", "cells"])
 def directory(request, tmp_path_factory):
     return write_tapas(tmp_path_factory.mktemp("tapas"), request.param)
 

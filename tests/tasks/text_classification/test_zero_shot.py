@@ -96,6 +96,7 @@ def test_wrong_input(directory, zero_shot, tmp_path):
         ZeroShotClassifier.from_classifier(other)
 
 
+@pytest.mark.slow
 def test_the_command_and_the_example(directory, zero_shot, capsys):
     answer = zero_shot.predict(TEXTS[0], LABELS)
     found = CliRunner().invoke(

@@ -76,6 +76,7 @@ def test_a_tokenizer_that_can_not_be_compiled_trains_and_predicts(tmp_path):
     assert not (tmp_path / "1").exists()
 
 
+@pytest.mark.slow
 def test_spans_of_characters_are_learned(tmp_path, caplog):
     task = build_learner("bert", tmp_path)
     misplaced = {"text": "the cat", "spans": [(1, 3, "LOC")]}
