@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.marks import slow_case
 from tests.tiny import EXAMPLES, RECORDS
 from tfnlp.cli import app
 
@@ -66,9 +65,8 @@ def test_links_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize(
-    ("name", "ending"), [("token_classification", "conll"), slow_case("text_classification", "csv")]
-)
+@pytest.mark.parametrize(("name", "ending"), [("token_classification", "conll"), ("text_classification", "csv")])
+@pytest.mark.slow
 def test_examples(workplace, capsys, name, ending):
     example = runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
     example["main"]("bert-base-cased", f"train.{ending}", f"dev.{ending}", "mine")

@@ -212,6 +212,7 @@ def test_the_command_and_the_example(tmp_path, capsys):
     assert "Answer(" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_best_answer_is_the_same_however_many_are_asked_for(random, tmp_path):
     _, task = random
     draw = np.random.default_rng(0)

@@ -200,6 +200,7 @@ def test_fit(to_train, tmp_path):
     assert [answer.text for answer in answerer.predict(records)] == ["30", "rome", last][: len(records)]
 
 
+@pytest.mark.slow
 def test_commands_and_example(directory, answerer, tmp_path, capsys):
     names = {"aggregation_label": "NONE"} if answerer.supervision.by_name else {}
     file = tmp_path / "train.jsonl"

@@ -8,7 +8,6 @@ import pytest
 import transformers
 
 import tfnlp
-from tests.marks import slow_case
 from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, write_checkpoint
 from tfnlp import Label, SequenceClassifier
 from tfnlp._backend import tf
@@ -424,9 +423,10 @@ def test_thresholds_of_each_label_are_served(several, tmp_path):
     ("head", "names"),
     [
         ("single", ("label", "score", "labels", "scores")),
-        slow_case("regression", ("score",)),
+        ("regression", ("score",)),
     ],
 )
+@pytest.mark.slow
 def test_the_signature_of_pairs(tmp_path, head, names):
     labels = {"single": ["a", "b", "a", "b", "a"], "regression": [0.5, 1.5, 2.5, 3.5, 4.5]}[head]
     task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)

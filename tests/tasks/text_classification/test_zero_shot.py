@@ -124,6 +124,7 @@ def test_json_lines_on_the_command_line(directory, tmp_path):
     assert {label["name"] for label in answer["labels"]} == {"Paris", "the cat"}
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_loaded(directory, tmp_path):
     options = {"hypothesis_template": "It is {} !", "multi_label": True}
     zero_shot = ZeroShotClassifier.from_pretrained(directory, max_length=40, stride=4, **options)

@@ -148,6 +148,7 @@ def test_f1_is_in_keras_s_logs_and_callbacks_watch_it(checkpoints, tmp_path):
     assert (tmp_path / "best.weights.h5").exists()
 
 
+@pytest.mark.slow
 def test_weights_smoothing_and_other_optimizers(checkpoints):
     task = fresh(checkpoints)
     task.fit(RECORDS, epochs=1, label_weights={"O": 0.1}, label_smoothing=0.1, verbose=0)
@@ -461,6 +462,7 @@ def test_from_config(tmp_path):
     assert len(task.predict("Ada")) <= 1
 
 
+@pytest.mark.slow
 def test_the_other_texts_of_a_batch_change_nothing(tmp_path):
     names = ["B-PER", "I-PER", "B-LOC", "O", "I-LOC"]
     labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
