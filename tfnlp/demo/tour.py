@@ -92,7 +92,7 @@ def run(
     train, test = list(corpus("train")), list(corpus("test"))
     say(f"1. Training a small encoder, made on the spot, on {len(train)} sentences.")
     ner = build_classifier(build_vocabulary(train), seed=seed)
-    ner.fit(train, test, epochs=20, learning_rate=5e-4, batch_size=32, seed=seed, verbose=1)
+    ner.fit(train, test, epochs=14, learning_rate=5e-4, batch_size=32, seed=seed, verbose=1)
     say(f"\n2. Evaluating on {len(test)} sentences, none of whose names was in the training data.")
     show_report(ner.evaluate(test), "entities")
     say("\n3. Predicting, from raw text to entities with character offsets.")
