@@ -78,7 +78,16 @@ def test_memory_stays_flat(checkpoints):
     assert large - small <= 300
 
 
-def test_the_demo_takes_its_three_minutes():
-    output = tfnlp_command("demo")
+def test_the_demo_shows_no_mistake(tmp_path):
+    import tfnlp
+    from tfnlp.demo.tour import SENTENCES
+
+    output = tfnlp_command("demo", "--output", tmp_path / "demo")
+    answers = tfnlp.load(tmp_path / "demo" / "model").predict(list(SENTENCES))
+    assert [[(entity.label, entity.text) for entity in entities] for entities in answers] == [
+        [("PER", "Tessa Quarrie"), ("ORG", "Northmere Analytics"), ("LOC", "Port Ellery"), ("LOC", "Lisbon")],
+        [("LOC", "Isle Carrow")],
+        [("PER", "Bram Oduya"), ("ORG", "Harrow Street Bank"), ("LOC", "Wexmoor")],
+    ]
     assert "entity_label: [" in output
     assert "tfnlp train token-classification --model" in output

@@ -26,6 +26,7 @@ def cases():
         for name in OF_FEW.get(head, ARCHITECTURES):
             is_quick = name == "bert" or (name in QUICK and head == "TokenClassification")
             yield pytest.param(head, name, marks=() if is_quick else pytest.mark.slow, id=f"{head or 'Model'}-{name}")
+    yield pytest.param("SequenceClassification", "xlnet", marks=pytest.mark.slow, id="SequenceClassification-xlnet")
 
 
 def test_every_task_has_its_head_here():
@@ -34,6 +35,7 @@ def test_every_task_has_its_head_here():
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
 @pytest.mark.parametrize(("head", "name"), list(cases()))
 def test_outputs_equal_pytorch_s(head, name, tmp_path):
     torch = pytest.importorskip("torch")

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfnlp.errors import ArgumentError, UnsupportedModelError
+from tfnlp.errors import ArgumentError
+from tfnlp.padding import Side
 
 _READ_BEFORE_PADDING = ("ctrl", "gpt2", "gptj", "gpt-sw3", "mistral", "openai-gpt")
-_READ_LAST_PLACE = ("transfo-xl", "xlnet")
+_READ_LAST_PLACE = ("xlnet",)
 
 
-def prepare_padding(config: Any, pad_token_id: int | None) -> None:
+def prepare_padding(config: Any, pad_token_id: int | None, padding_side: Side) -> None:
     """Let a classifier of whole rows find their last token, if it is one that reads it.
 
     Args:
         config: of the checkpoint; its `pad_token_id` becomes the tokenizer's.
         pad_token_id: of the tokenizer.
+        padding_side: of the tokenizer.
 
     Raises:
-        UnsupportedModelError: if it reads the last place of a row instead, which is filled up on the right here.
-        ArgumentError: if the tokenizer has no padding token.
+        ArgumentError: if it reads the last place of a row, where the tokenizer puts padding; or if the tokenizer has no
+            padding token.
     """
-    if config.model_type in _READ_LAST_PLACE:
-        raise UnsupportedModelError(
-            f"the classifier of {config.model_type!r} reads the last place of a row, which holds padding here. Use "
-            "another architecture."
+    if config.model_type in _READ_LAST_PLACE and padding_side == "right":
+        raise ArgumentError(
+            f"the classifier of {config.model_type!r} reads the last place of a row, where its tokenizer puts padding. "
+            'Change that, and save it: `tokenizer.padding_side = "left"`.'
         )
     if config.model_type not in _READ_BEFORE_PADDING:
         return

@@ -9,6 +9,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
+from tfnlp.checkpoints.image_positions import repair_positions
 from tfnlp.errors import UnsupportedModelError, VersionError
 
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
@@ -89,6 +90,7 @@ def repair_head(head: Any) -> None:
     architecture = head.config.model_type
     for layer in head.submodules:
         kind = type(layer).__name__
+        repair_positions(layer)
         if architecture == "mobilevit" and "BatchNormalization" in kind:
             layer.momentum = 0.9  # PyTorch's 0.1 is the share of what is new
         elif architecture == "openai-gpt" and kind == "TFMLP":

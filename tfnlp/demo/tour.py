@@ -17,7 +17,7 @@ from tfnlp.data.files import Record, Records
 from tfnlp.export import ask
 from tfnlp.tasks.token_classification.task import TokenClassifier
 
-_SENTENCES = (
+SENTENCES = (
     "Tessa Quarrie, who runs Northmere Analytics, moved from Port Ellery to Lisbon last year.",
     "The ferry to Isle Carrow was late again.",
     "On Monday Bram Oduya told the Harrow Street Bank that the office would move to Wexmoor.",
@@ -96,15 +96,15 @@ def run(
     say(f"\n2. Evaluating on {len(test)} sentences, none of whose names was in the training data.")
     show_report(ner.evaluate(test), "entities")
     say("\n3. Predicting, from raw text to entities with character offsets.")
-    show_answers(_SENTENCES, ner.predict(list(_SENTENCES)))
+    show_answers(SENTENCES, ner.predict(list(SENTENCES)))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if output is None else output
         ner.save(folder / "model")
         say(f"\n4. Saved to {folder / 'model'}, which transformers on PyTorch loads as well.")
         saved_model = folder / "serving" / "1"
-        ner.export(saved_model, samples=_SENTENCES)
+        ner.export(saved_model, samples=SENTENCES)
         say(f"5. Exported to {saved_model}: strings in, entities out. Loaded again and asked:")
-        answer = ask(saved_model, text=[_SENTENCES[0]])
+        answer = ask(saved_model, text=[SENTENCES[0]])
         for name in ("entity_label", "entity_text", "entity_start", "entity_end", "entity_score"):
             say(f"   {name}: {[v.decode() if isinstance(v, bytes) else round(v, 3) for v in answer[name][0].tolist()]}")
     say(_NEXT_STEPS)

@@ -12,7 +12,7 @@ from tests.tiny import EXAMPLES, LONG_TEXT, QUICK, TEXTS, UNNAMED, build_task, w
 from tfnlp import Label, SequenceClassifier
 from tfnlp._backend import tf
 from tfnlp.data.sources import as_source
-from tfnlp.errors import ArgumentError, DataError, LabelError, UnsupportedModelError
+from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.export import ask
 from tfnlp.tasks.text_classification.kinds import KINDS
 from tfnlp.tasks.text_classification.records import LAYOUT
@@ -307,14 +307,29 @@ def test_heads_that_read_the_last_token(tmp_path):
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     tokenizer.pad_token = "<|endoftext|>"
     tokenizer.save_pretrained(directory)
-    task = SequenceClassifier.from_pretrained(directory)
+    assert_padding_changes_nothing(SequenceClassifier.from_pretrained(directory))
+
+
+def assert_padding_changes_nothing(task):
     together = task.predict([*TEXTS, LONG_TEXT], top_k=3)
     for text, answer in zip([*TEXTS, LONG_TEXT], together, strict=True):
         scores = {label.name: label.score for label in task.predict(text, top_k=3)}
         assert scores == pytest.approx({label.name: label.score for label in answer}, abs=1e-5)
-    xlnet = checkpoint(tmp_path / "xlnet", ["a", "b"], "xlnet")
-    with pytest.raises(UnsupportedModelError, match="reads the last place of a row"):
-        SequenceClassifier.from_pretrained(xlnet)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
+def test_xlnet_s_head_reads_the_last_place(tmp_path):
+    directory = checkpoint(tmp_path / "xlnet", ["a", "b", "c"], "xlnet")
+    task = SequenceClassifier.from_pretrained(directory, max_length=24, stride=6)
+    assert_padding_changes_nothing(task)
+    records = [{"text": text, "label": "abc"[i % 3]} for i, text in enumerate(TEXTS)]
+    task.fit(records, epochs=2, verbose=0)
+    task.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory, padding_side="right")
+    tokenizer.save_pretrained(directory)
+    with pytest.raises(ArgumentError, match="reads the last place of a row, where its tokenizer puts padding"):
+        SequenceClassifier.from_pretrained(directory)
 
 
 def test_a_silent_configuration_stays_silent(tmp_path):

@@ -70,7 +70,7 @@ class SequenceClassifier(Task):
     @classmethod
     def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
         """Let heads that read the last token of a row find it."""
-        prepare_padding(checkpoint.config, preprocessor.hf.pad_token_id)
+        prepare_padding(checkpoint.config, preprocessor.hf.pad_token_id, preprocessor.padding_side)
 
     @classmethod
     def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels:
