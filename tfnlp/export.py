@@ -74,10 +74,11 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
     task.preprocessor.check([*texts, *(text for tensor in given.values() for text in _strings(tensor))])
     with written_whole(directory, is_older=holds_saved_model) as target:
         write_saved_model(task, target)
-        found = task.compare_answers(inputs, ask(target, **given))
-        if found:
+        different = task.compare_answers(inputs, ask(target, **given))
+        if different:
             raise ExportError(
-                f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n" + "\n".join(found)
+                f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
+                + "\n".join(different)
             )
 
 

@@ -14,8 +14,8 @@ def taken(column: Column, rows: tf.Tensor) -> Column:
     """Return some rows of a column. `rows` are indices, of shape `(taken,)`."""
     if column.splits is None:
         return Column(tf.gather(column.values, rows))
-    found = tf.gather(tf.RaggedTensor.from_row_splits(column.values, column.splits, validate=False), rows)
-    return Column(found.values, found.row_splits)
+    ragged = tf.gather(tf.RaggedTensor.from_row_splits(column.values, column.splits, validate=False), rows)
+    return Column(ragged.values, ragged.row_splits)
 
 
 def lengths_of(column: Column) -> tf.Tensor:

@@ -114,6 +114,6 @@ def as_numpy(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {name: as_numpy(value) for name, value in tree.items()}
     if isinstance(tree, tuple):
-        found = [as_numpy(value) for value in tree]
-        return type(tree)(*found) if hasattr(tree, "_fields") else tuple(found)
+        arrays = [as_numpy(value) for value in tree]
+        return type(tree)(*arrays) if hasattr(tree, "_fields") else tuple(arrays)
     return tree.numpy() if hasattr(tree, "numpy") else tree

@@ -35,11 +35,11 @@ def tag_spelling(names: Iterable[str]) -> Mapping[str, str] | None:
     {'LOC': 'I-LOC', 'O': 'O', 'PER': 'I-PER'}
     >>> tag_spelling({"NOUN", "VERB"})
     """
-    found = sorted(set(names))
-    if are_tags(found):
+    labels = sorted(set(names))
+    if are_tags(labels):
         return None
-    outside = [name for name in found if name in _OUTSIDE]
-    inside = [name for name in found if name not in _OUTSIDE]
+    outside = [name for name in labels if name in _OUTSIDE]
+    inside = [name for name in labels if name not in _OUTSIDE]
     if not outside or not inside:
         return None  # labels of words: parts of speech, for example
     if set(map(str.upper, inside)) <= _BARE:
@@ -49,7 +49,7 @@ def tag_spelling(names: Iterable[str]) -> Mapping[str, str] | None:
         are_types = all(tag == f"I-{name}" for name, tag in tags.items())
         if are_types and not set(outside) <= {"O", "o"}:
             return None  # a dash or a 0 may be a label of words as well
-    return {name: tags.get(name, OUTSIDE) for name in found}
+    return {name: tags.get(name, OUTSIDE) for name in labels}
 
 
 def _spelt(names: list[str]) -> dict[str, str]:

@@ -101,8 +101,8 @@ class Echo(Task):
         spelt = by_record(letters, row_ids(outputs["logits"]), tf.size(rows.row_to_record))
         return {"text": tf.strings.unicode_encode(spelt, "UTF-8")}
 
-    def answers(self, found, records, settings):
-        return [text.decode() for text in found["text"].tolist()]
+    def answers(self, decoded, records, settings):
+        return [text.decode() for text in decoded["text"].tolist()]
 
     def predict(self, inputs):
         return self.predict_by(inputs, is_one=isinstance(inputs, dict))

@@ -10,5 +10,5 @@ def default_model(task: str) -> tuple[str, str]:
     from transformers.pipelines import SUPPORTED_TASKS
 
     supported: dict[str, Any] = SUPPORTED_TASKS
-    found = supported[task]["default"]["model"]
-    return found.get("tf", found.get("pt"))
+    model = supported[task]["default"]["model"]
+    return model.get("tf", model.get("pt"))

@@ -208,8 +208,8 @@ def weight_files(name_or_path: str | Path, **location: Any) -> list[str]:
         CheckpointError: if there are none, or one is missing.
     """
     for name in WEIGHT_FILES:
-        found = find_file(name_or_path, name, **location)
-        if found is not None:
+        path = find_file(name_or_path, name, **location)
+        if path is not None:
             break
     else:
         raise CheckpointError(
@@ -217,8 +217,8 @@ def weight_files(name_or_path: str | Path, **location: Any) -> list[str]:
             "TensorFlow 1 checkpoint must be converted first."
         )
     if name.endswith(".index.json"):
-        return [_required(name_or_path, shard, **location) for shard in shard_names(found)]
-    return [found]
+        return [_required(name_or_path, shard, **location) for shard in shard_names(path)]
+    return [path]
 
 
 def load_weights(model: keras.Model, files: list[str]) -> LoadingReport:
@@ -242,16 +242,16 @@ def _load_tensorflow_layout(model: keras.Model, files: list[str]) -> LoadingRepo
 
     try:
         if len(files) == 1:
-            found = modeling_tf_utils.load_tf_weights(model, files[0], ignore_mismatched_sizes=True)
+            loaded = modeling_tf_utils.load_tf_weights(model, files[0], ignore_mismatched_sizes=True)
         elif files[0].endswith(".safetensors"):
-            found = modeling_tf_utils.load_tf_sharded_weights_from_safetensors(
+            loaded = modeling_tf_utils.load_tf_sharded_weights_from_safetensors(
                 model, files, ignore_mismatched_sizes=True
             )
         else:
-            found = modeling_tf_utils.load_tf_sharded_weights(model, files, ignore_mismatched_sizes=True)
+            loaded = modeling_tf_utils.load_tf_sharded_weights(model, files, ignore_mismatched_sizes=True)
     except (OSError, KeyError, ValueError) as error:
         raise CheckpointError(f"{files[0]}: the file is damaged or incomplete: {error}. Download it again.") from error
-    missing, unused, mismatched = found
+    missing, unused, mismatched = loaded
     # These names are of layers. Those of dropout layers, which have no weights, count all models ever built.
     return LoadingReport(
         missing=tuple(sorted(name for name in missing if not name.startswith("dropout"))),
@@ -275,10 +275,10 @@ def find_file(name_or_path: str | Path, file: str, **location: Any) -> str | Non
 
 
 def _required(name_or_path: str | Path, file: str, **location: Any) -> str:
-    found = find_file(name_or_path, file, **location)
-    if found is None:
+    path = find_file(name_or_path, file, **location)
+    if path is None:
         raise CheckpointError(f"{name_or_path}: the shard {file!r}, which the index names, is missing. Download it.")
-    return found
+    return path
 
 
 def _not_found(name_or_path: str, error: Exception) -> CheckpointError:

@@ -240,7 +240,7 @@ def _read_stream(path: Path) -> Any:
             raise CheckpointError("it does not begin as a PyTorch file does")
         load()  # the protocol's version
         load()  # the writer's machine
-        found = load()
+        tensors = load()
         for key in load():
             storage = storages.by_key[str(key)]
             (size,) = struct.unpack("<q", file.read(8))
@@ -250,4 +250,4 @@ def _read_stream(path: Path) -> Any:
             if len(data) < size * storage.dtype.itemsize:
                 raise CheckpointError("the file is cut short")
             storage.array = np.frombuffer(data, storage.dtype, size)
-    return found
+    return tensors

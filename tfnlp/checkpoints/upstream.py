@@ -136,9 +136,9 @@ def constant_variables(model: Any) -> list[Any]:
 
     They are right once the head is built, and are not trained here either.
     """
-    found = []
+    variables = []
     for layer in model.submodules:
         if type(layer).__name__.endswith("SinusoidalPositionalEmbedding"):
             layer.trainable = False
-            found += layer.weights
-    return found
+            variables += layer.weights
+    return variables

@@ -193,8 +193,8 @@ def head_variables(model: keras.Model) -> list[Any]:
 
 def output_bias(model: keras.Model, size: int) -> Any:
     """Return the bias of a built head's last layer, of shape `(size,)`; None if that layer has none."""
-    found = [variable for variable in head_variables(model) if variable.shape == (size,) and "bias" in variable.name]
-    return found[-1] if found else None
+    biases = [variable for variable in head_variables(model) if variable.shape == (size,) and "bias" in variable.name]
+    return biases[-1] if biases else None
 
 
 def variables_named(model: keras.Model, names: Sequence[str]) -> list[Any]:
@@ -228,15 +228,15 @@ def initialise(variables: Sequence[Any], seed: int, *, scale: float) -> None:
 
 def pytorch_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Return a head's weights in PyTorch's names and layout."""
-    found = {}
+    arrays = {}
     for place in _places(model):
         array = place.variable.numpy()
         array = array if place.axes is None else array.transpose(place.axes)
         name = pytorch_name(place.names[0])
-        found[name] = np.ascontiguousarray(pytorch_layout(name, array))
+        arrays[name] = np.ascontiguousarray(pytorch_layout(name, array))
         if name.endswith("running_var"):  # PyTorch counts batches too, and warns where a file lacks the count
-            found[name.removesuffix("running_var") + "num_batches_tracked"] = np.array(0, np.int64)
-    return found
+            arrays[name.removesuffix("running_var") + "num_batches_tracked"] = np.array(0, np.int64)
+    return arrays
 
 
 def save_safetensors(model: keras.Model, path: str | Path) -> None:

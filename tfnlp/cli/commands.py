@@ -143,12 +143,12 @@ def check_tokenizer(
     from tfnlp.data.files import read_lines
     from tfnlp.tokenization.pretrained import load_tokenizer
 
-    found = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
-    typer.echo(str(found))
+    result = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
+    typer.echo(str(result))
     if report is not None:
-        report.write_text(json.dumps(found.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        report.write_text(json.dumps(result.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"report written to {report}")
-    if not found.is_exact:
+    if not result.is_exact:
         raise typer.Exit(1)
 
 

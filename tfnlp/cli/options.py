@@ -25,15 +25,15 @@ def options_of(kind: type, *, without: Collection[str] = ()) -> list[inspect.Par
         Keyword-only parameters. Their default is None: the dataclass's own.
     """
     hints, described = get_type_hints(kind), descriptions_of(kind)
-    found = []
+    options = []
     for field in fields(kind):
         type_ = _plain_type(hints[field.name])
         if field.name in without or type_ is None:
             continue
         default = "" if field.default in (MISSING, None) else f" Default: {field.default}."
         option = typer.Option(help=described[field.name] + default, show_default=False)
-        found.append(parameter(field.name, type_, option))
-    return found
+        options.append(parameter(field.name, type_, option))
+    return options
 
 
 def parameter(name: str, type_: Any, option: Any) -> inspect.Parameter:
@@ -58,12 +58,12 @@ def with_options(command: Callable[..., None], parameters: list[inspect.Paramete
 
 def descriptions_of(kind: type) -> dict[str, str]:
     """Return what docstrings say of a dataclass's fields, those of its bases included."""
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         _, _, attributes = (inspect.getdoc(base) or "").partition("Attributes:\n")
         for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):
-            found[name] = re.sub(r"\s+", " ", text)
-    return found
+            descriptions[name] = re.sub(r"\s+", " ", text)
+    return descriptions
 
 
 def _plain_type(hint: Any) -> Any:

@@ -18,11 +18,11 @@ _TEXTS = ("text", "content", "data", "sentence")
 _SPANS = ("spans", "entities", "label", "labels", "annotations")
 
 
-def annotated_text(found: Any, where: str, text: str, label_names: Sequence[str] | None) -> Record | None:
+def annotated_text(record: Any, where: str, text: str, label_names: Sequence[str] | None) -> Record | None:
     """Make a record of `text` and `spans` of an object of a file; None: its annotator did not accept it.
 
     Args:
-        found: the object.
+        record: the object.
         where: it stands, for messages.
         text: the key of the text, where it is none of those that tools use.
         label_names: the names of labels that are given as numbers.
@@ -30,28 +30,28 @@ def annotated_text(found: Any, where: str, text: str, label_names: Sequence[str]
     Raises:
         DataError: if it is laid out in no way that is known.
     """
-    if isinstance(found, list) and len(found) == 2 and isinstance(found[0], str) and isinstance(found[1], dict):
-        found = {"text": found[0], **found[1]}  # spaCy 2
-    if not isinstance(found, dict):
-        raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
-    if found.get("answer", "accept") != "accept":  # Prodigy: rejected or ignored
+    if isinstance(record, list) and len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], dict):
+        record = {"text": record[0], **record[1]}  # spaCy 2
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: expected a JSON object, found {type(record).__name__}.")
+    if record.get("answer", "accept") != "accept":  # Prodigy: rejected or ignored
         return None
-    if isinstance(found.get("data"), Mapping):  # Label Studio's full export
-        return _label_studio(found, where)
-    if "annotation" in found:
-        return _dataturks(found, where)
-    key = next((key for key in (text, *_TEXTS) if isinstance(found.get(key), str)), None)
+    if isinstance(record.get("data"), Mapping):  # Label Studio's full export
+        return _label_studio(record, where)
+    if "annotation" in record:
+        return _dataturks(record, where)
+    key = next((key for key in (text, *_TEXTS) if isinstance(record.get(key), str)), None)
     if key is None:
         raise DataError(
-            f"{where}: expected words with labels, or a text with spans; found the keys {sorted(found)}. Pass "
+            f"{where}: expected words with labels, or a text with spans; found the keys {sorted(record)}. Pass "
             "`words=`, `labels=` or `text=` to name them."
         )
-    spans = next((found[name] for name in _SPANS if name in found), None)
+    spans = next((record[name] for name in _SPANS if name in record), None)
     if spans is None:
-        return {"text": found[key]}
+        return {"text": record[key]}
     if isinstance(spans, Mapping):
-        return {"text": found[key], "spans": _by_type(spans, where)}
-    return {"text": found[key], "spans": [_span(span, where, label_names) for span in spans]}
+        return {"text": record[key], "spans": _by_type(spans, where)}
+    return {"text": record[key], "spans": [_span(span, where, label_names) for span in spans]}
 
 
 def _span(span: Any, where: str, names: Sequence[str] | None) -> Triple:
@@ -100,24 +100,24 @@ def _by_type(types: Mapping[str, Any], where: str) -> list[Triple]:
         ) from error
 
 
-def _label_studio(found: Mapping[str, Any], where: str) -> Record:
-    texts = [value for value in found["data"].values() if isinstance(value, str)]
+def _label_studio(task: Mapping[str, Any], where: str) -> Record:
+    texts = [value for value in task["data"].values() if isinstance(value, str)]
     if len(texts) != 1:
-        raise DataError(f"{where}: a task of Label Studio must hold one text in 'data'; found {sorted(found['data'])}.")
-    done = found.get("annotations") or found.get("completions") or [{"result": []}]
+        raise DataError(f"{where}: a task of Label Studio must hold one text in 'data'; found {sorted(task['data'])}.")
+    done = task.get("annotations") or task.get("completions") or [{"result": []}]
     values = [result["value"] for result in done[0].get("result", ()) if "labels" in result.get("value", ())]
     return {"text": texts[0], "spans": [_span(value, where, None) for value in values]}
 
 
-def _dataturks(found: Mapping[str, Any], where: str) -> Record:
+def _dataturks(item: Mapping[str, Any], where: str) -> Record:
     """Read DataTurks' layout; the last character of a span is its own."""
     spans = []
-    for annotation in found["annotation"] or ():
+    for annotation in item["annotation"] or ():
         for point in annotation["points"]:
             spans += [(point["start"], point["end"] + 1, label) for label in annotation["label"]]
-    if not isinstance(found.get("content"), str):
-        raise DataError(f"{where}: expected the text in 'content'; found the keys {sorted(found)}.")
-    return {"text": found["content"], "spans": spans}
+    if not isinstance(item.get("content"), str):
+        raise DataError(f"{where}: expected the text in 'content'; found the keys {sorted(item)}.")
+    return {"text": item["content"], "spans": spans}
 
 
 def read_brat(path: str | Path, *, encoding: str | None = None) -> Records:

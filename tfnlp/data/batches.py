@@ -127,8 +127,8 @@ def build_dataset(
     name = preprocessor.column_names[0]
 
     def length(group: dict[str, Any]) -> tf.Tensor:
-        found = group["columns"][name]
-        return tf.cast(tf.reduce_max(found.row_lengths()), tf.int32) if isinstance(found, tf.RaggedTensor) else 1
+        rows = group["columns"][name]
+        return tf.cast(tf.reduce_max(rows.row_lengths()), tf.int32) if isinstance(rows, tf.RaggedTensor) else 1
 
     dataset = dataset.bucket_by_sequence_length(
         length,

@@ -92,11 +92,11 @@ def lines_of(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str
 
 def not_empty(items: Iterable[T], message: str) -> Iterator[T]:
     """Yield items; raise `DataError` with a message once it is seen that there are none."""
-    found = False
+    is_filled = False
     for item in items:
-        found = True
+        is_filled = True
         yield item
-    if not found:
+    if not is_filled:
         raise DataError(message)
 
 
@@ -191,10 +191,10 @@ def _parsed(text: str, name: Path, line: int = 1) -> Any:
 def _is_part(line: str) -> bool:
     """Tell whether a line is a part of a JSON value that goes on, or a list of records: the file is one value."""
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except (json.JSONDecodeError, RecursionError):
         return line.lstrip()[:1] in ("{", "[") and line.rstrip()[-1:] in ("{", "[", ",")
-    return isinstance(found, list) and all(isinstance(item, (dict, list)) for item in found)
+    return isinstance(value, list) and all(isinstance(item, (dict, list)) for item in value)
 
 
 def _of_whole_file(path: Path, encoding: str | None) -> Iterator[tuple[str, Any]]:

@@ -63,10 +63,10 @@ def read_jsonl(
 
     def read() -> Iterator[Record]:
         num_rejected = 0
-        for where, found in objects_of(path, encoding):
-            record = _tagged_words(found, where, words, labels, label_names)
+        for where, value in objects_of(path, encoding):
+            record = _tagged_words(value, where, words, labels, label_names)
             if record is None:
-                record = annotated_text(found, where, text, label_names)
+                record = annotated_text(value, where, text, label_names)
             if record is None:
                 num_rejected += 1
             else:
@@ -77,20 +77,20 @@ def read_jsonl(
     return Records(path, read, on_error)
 
 
-def _tagged_words(found: Any, where: str, words: str, labels: str, label_names: Sequence[str] | None) -> Record | None:
+def _tagged_words(value: Any, where: str, words: str, labels: str, label_names: Sequence[str] | None) -> Record | None:
     """Make a record of words of an object; None: it holds none."""
-    if not isinstance(found, Mapping):
+    if not isinstance(value, Mapping):
         return None
-    key = next((key for key in (words, "tokens") if _is_list_of_texts(found.get(key))), None)
+    key = next((key for key in (words, "tokens") if _is_list_of_texts(value.get(key))), None)
     if key is None:
         return None
-    of_labels = next((name for name in (labels, "labels", "tags", "ner_tags", "pos_tags") if name in found), None)
+    of_labels = next((name for name in (labels, "labels", "tags", "ner_tags", "pos_tags") if name in value), None)
     if of_labels is None:
-        return {"words": found[key]}
-    given = found[of_labels]
+        return {"words": value[key]}
+    given = value[of_labels]
     if isinstance(given, list):
         given = [named(label, label_names, where) for label in given]
-    return {"words": found[key], "labels": given}
+    return {"words": value[key], "labels": given}
 
 
 def _is_list_of_texts(value: Any) -> bool:

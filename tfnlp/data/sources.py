@@ -129,10 +129,10 @@ def _from_datasets(data: Any, layout: Layout) -> Iterator[Record]:
         if hasattr(inner, "names") and layout.synonyms.get(column, column) == layout.classes:
             names = inner.names  # class labels come as integers
     for record in _renamed(data, layout):
-        found = record.get(layout.classes)
-        if names and found is not None:
+        label = record.get(layout.classes)
+        if names and label is not None:
             record[layout.classes] = (
-                [_name(names, i) for i in found] if isinstance(found, list) else _name(names, found)
+                [_name(names, i) for i in label] if isinstance(label, list) else _name(names, label)
             )
         yield record
 
@@ -176,10 +176,10 @@ def checked(
     count = num_wrong = 0
     skips = source.on_error == "skip"
     for count, record in enumerate(source, start=1):
-        found = problem(record)
-        if found:
+        reason = problem(record)
+        if reason:
             num_wrong += 1
-            problems = [*problems, f"{source.name}: record {count}: {found}"][:MAX_PROBLEMS]
+            problems = [*problems, f"{source.name}: record {count}: {reason}"][:MAX_PROBLEMS]
             if not skips and num_wrong == MAX_PROBLEMS:
                 break
         elif skips or not problems:
@@ -221,9 +221,9 @@ def as_record(
             f"{where}: expected a dict with {names[0]!r} and {names[1]!r}, or a pair of them; found {given!r:.80}."
         )
     record = {layout.synonyms.get(name, name): plain(value) for name, value in given.items()}
-    found = problem(record)
-    if found is not None:
-        raise DataError(f"{where}: {found}")
+    reason = problem(record)
+    if reason is not None:
+        raise DataError(f"{where}: {reason}")
     return record
 
 

@@ -175,10 +175,10 @@ def read_objects(path: str | Path, *, encoding: str | None = None, on_error: OnE
     path = existing_file(path)
 
     def read() -> Iterator[Record]:
-        for where, found in objects_of(path, encoding):
-            if not isinstance(found, dict):
-                raise DataError(f"{where}: expected a JSON object, found {type(found).__name__}.")
-            yield found
+        for where, value in objects_of(path, encoding):
+            if not isinstance(value, dict):
+                raise DataError(f"{where}: expected a JSON object, found {type(value).__name__}.")
+            yield value
 
     return Records(path, read, on_error)
 

@@ -100,8 +100,8 @@ class TextClassificationPipeline(Pipeline):
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """Answer; one text without `top_k` of its own is answered with a list."""
-        found = super().__call__(inputs, **options)
-        return [found] if isinstance(inputs, str) and "top_k" not in options else found
+        answers = super().__call__(inputs, **options)
+        return [answers] if isinstance(inputs, str) and "top_k" not in options else answers
 
     def answers(
         self,
@@ -119,12 +119,12 @@ class TextClassificationPipeline(Pipeline):
             )
         logits = self._logits(inputs, self._rows_of(truncation, max_length))
         kind = KINDS[self._problem_type(function_to_apply)](self.task.known_labels)
-        found = as_numpy(kind.decode(tf.constant(logits)))
+        decoded = as_numpy(kind.decode(tf.constant(logits)))
         if kind.type == REGRESSION:  # the logits as they are, of however many labels
             order = np.argsort(-logits, kind="stable")
-            found |= {"order": order, "scores": np.take_along_axis(logits, order, 1)}
+            decoded |= {"order": order, "scores": np.take_along_axis(logits, order, 1)}
         answers: list[Any] = []
-        for ranked in kind.ranked(found):
+        for ranked in kind.ranked(decoded):
             labels = [{"label": label.name, "score": label.score} for label in ranked]
             answers.append(labels[0] if isinstance(top_k, str) else labels[:top_k])
         return answers
@@ -185,8 +185,8 @@ class ZeroShotClassificationPipeline(Pipeline):
             candidate_labels = [label.strip() for label in candidate_labels.split(",") if label.strip()]
         given = {"hypothesis_template": hypothesis_template, "multi_label": multi_label}
         settings = {name: value for name, value in given.items() if value is not None}
-        found = self.task.predict(inputs, candidate_labels, **settings)
+        ranked = self.task.predict(inputs, candidate_labels, **settings)
         return [
             {"sequence": text, "labels": [label.name for label in labels], "scores": [label.score for label in labels]}
-            for text, labels in zip(inputs, found, strict=True)
+            for text, labels in zip(inputs, ranked, strict=True)
         ]

@@ -22,8 +22,8 @@ class FillMaskPipeline(Pipeline):
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """Answer; a list of one text as the text alone."""
-        found = super().__call__(inputs, **options)
-        return found[0] if isinstance(inputs, list) and len(inputs) == 1 else found
+        answers = super().__call__(inputs, **options)
+        return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
     def answers(self, inputs: list[str], *, top_k: int = 5, targets: Any = None) -> list[Any]:
         """Return for each text the likeliest tokens; a list of them for each mask, where there are several."""
@@ -55,16 +55,16 @@ class FillMaskPipeline(Pipeline):
         """Return the tokens of targets: by the vocabulary, else the first token of each, with a warning."""
         ids, vocabulary = [], self.tokenizer.get_vocab()
         for target in [targets] if isinstance(targets, str) else targets:
-            found = vocabulary.get(target)
-            if found is None:
+            token_id = vocabulary.get(target)
+            if token_id is None:
                 pieces = self.tokenizer(target, add_special_tokens=False)["input_ids"]
                 if not pieces:
                     logger.warning("the target %r is no token of the vocabulary, and is left out", target)
                     continue
-                found = pieces[0]
-                token = self.tokenizer.convert_ids_to_tokens(found)
+                token_id = pieces[0]
+                token = self.tokenizer.convert_ids_to_tokens(token_id)
                 logger.warning("the target %r is no token of the vocabulary; %r stands for it", target, token)
-            ids.append(found)
+            ids.append(token_id)
         if not ids:
             raise ArgumentError(f"`targets` hold no token of the vocabulary: {targets!r}.")
         return np.array(sorted(set(ids)))

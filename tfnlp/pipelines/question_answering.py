@@ -33,8 +33,8 @@ class QuestionAnsweringPipeline(Pipeline):
                 contexts: Iterable[str] = [context] * len(question) if isinstance(context, str) else context
                 pairs = zip(question, contexts, strict=True)
                 inputs = [{"question": asked, "context": text} for asked, text in pairs]
-        found = super().__call__(inputs, **options)
-        return found[0] if isinstance(inputs, list) and len(inputs) == 1 else found
+        answers = super().__call__(inputs, **options)
+        return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
     def answers(
         self,
@@ -59,10 +59,10 @@ class QuestionAnsweringPipeline(Pipeline):
         answers: list[Any] = []
         for number, given in enumerate(inputs, start=1):
             record = as_question(given, number)
-            found, null_score = self._candidates(record, length, stride, max_answer_len, count, align_to_words)
+            candidates, null_score = self._candidates(record, length, stride, max_answer_len, count, align_to_words)
             if handle_impossible_answer:
-                found.append({"score": null_score, "start": 0, "end": 0, "answer": ""})
-            ranked = sorted(found, key=lambda answer: -answer["score"])[:top_k]
+                candidates.append({"score": null_score, "start": 0, "end": 0, "answer": ""})
+            ranked = sorted(candidates, key=lambda answer: -answer["score"])[:top_k]
             answers.append(ranked[0] if len(ranked) == 1 else ranked)
         return answers
 

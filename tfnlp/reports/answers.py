@@ -55,9 +55,9 @@ class AnswerReport(BaseReport):
         """Return a row for all questions, and for those with and without an answer."""
         named = {"with an answer": self.has_answer, "without": self.no_answer, "all": self.overall}
         return [
-            (name, f"{found.exact_match:.4f}", f"{found.f1:.4f}", str(found.num_records))
-            for name, found in named.items()
-            if found is not None
+            (name, f"{scores.exact_match:.4f}", f"{scores.f1:.4f}", str(scores.num_records))
+            for name, scores in named.items()
+            if scores is not None
         ]
 
     @property

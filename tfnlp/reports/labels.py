@@ -89,5 +89,5 @@ class ClassificationReport(Report):
 
     def metrics(self) -> dict[str, float]:
         """Return the accuracy, both averages of F1, and Matthews' correlation."""
-        found = {"accuracy": self.accuracy, "macro_f1": self.macro.f1, "micro_f1": self.micro.f1}
-        return found if self.matthews is None else found | {"matthews": self.matthews}
+        metrics = {"accuracy": self.accuracy, "macro_f1": self.macro.f1, "micro_f1": self.micro.f1}
+        return metrics if self.matthews is None else metrics | {"matthews": self.matthews}

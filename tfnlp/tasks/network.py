@@ -86,13 +86,13 @@ class Network:
         """
         columns = self._columns(rows)
         lengths = as_numpy(rows).lengths
-        chosen, found = [], []
+        chosen, batches = [], []
         for batch in token_batches(lengths, budget) if len(lengths) else [np.zeros(0, np.int64)]:
             chosen.append(batch)
-            found.append(as_numpy(self._on_rows(columns, tf.constant(batch))))
+            batches.append(as_numpy(self._on_rows(columns, tf.constant(batch))))
             if advance is not None:
                 advance(len(batch))
-        return {name: _in_order([outputs[name] for outputs in found], chosen) for name in found[0]}
+        return {name: _in_order([outputs[name] for outputs in batches], chosen) for name in batches[0]}
 
     def run_in_graph(self, rows: Rows) -> Outputs:
         """Run the model over rows in a graph, over so many at a time that a very long text does not exhaust memory.
@@ -186,17 +186,17 @@ def _counts(column: Column) -> tf.Tensor:
     return column.splits[1:] - column.splits[:-1]
 
 
-def _in_order(found: list[Column], chosen: list[np.ndarray]) -> Column:
+def _in_order(batches: list[Column], chosen: list[np.ndarray]) -> Column:
     """Put the outputs of batches in the order of all rows; `chosen` are the rows of each batch."""
-    if found[0].splits is None:
+    if batches[0].splits is None:
         order = np.argsort(np.concatenate(chosen), kind="stable")
-        return Column(np.concatenate([column.values for column in found])[order])
+        return Column(np.concatenate([column.values for column in batches])[order])
     rows = np.concatenate(chosen)
     counts = np.zeros(len(rows), np.int64)
-    counts[rows] = np.concatenate([np.diff(column.splits) for column in found])
+    counts[rows] = np.concatenate([np.diff(column.splits) for column in batches])
     splits = np.cumsum([0, *counts])
-    values = np.zeros((splits[-1], *found[0].values.shape[1:]), found[0].values.dtype)
-    for column, batch in zip(found, chosen, strict=True):
+    values = np.zeros((splits[-1], *batches[0].values.shape[1:]), batches[0].values.dtype)
+    for column, batch in zip(batches, chosen, strict=True):
         within = np.arange(len(column.values)) - np.repeat(column.splits[:-1], counts[batch])
         values[np.repeat(splits[batch], counts[batch]) + within] = column.values
     return Column(values, splits)

@@ -54,11 +54,11 @@ def predicted(
         raise DataError(f"expected one input or an iterable of them; found {inputs!r:.80}.")
     if not isinstance(inputs, (list, tuple)):
         return _stream(inputs, answer, as_record, together)
-    found: list[Any] = []
+    answers: list[Any] = []
     with tqdm(total=len(inputs), desc="predict", unit="text", delay=PROGRESS_AFTER) as bar:
         for records in alike(records_of(inputs, as_record, together)):
-            found.extend(answer(records, _Shown(bar, len(records))))
-    return Predictions(found)
+            answers.extend(answer(records, _Shown(bar, len(records))))
+    return Predictions(answers)
 
 
 def _stream(
@@ -109,8 +109,8 @@ def compared(
     Returns:
         What is right for all records, and what is answered, by the names of the exported signature.
     """
-    gold, found = zip(*((gold, ask(chunk).answers) for chunk, gold in parts), strict=True)
-    return np.concatenate(gold), {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    gold, decoded = zip(*((gold, ask(chunk).answers) for chunk, gold in parts), strict=True)
+    return np.concatenate(gold), {name: np.concatenate([part[name] for part in decoded]) for name in decoded[0]}
 
 
 def is_record(inputs: Any) -> bool:

@@ -41,10 +41,10 @@ def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
 
 def compare_answers(task: Any, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
     """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
-    found = task.ask(task.as_records(inputs)).answers
-    return differences(inputs, served, _served(task, found), task.undecided(found, task.settings))
+    decoded = task.ask(task.as_records(inputs)).answers
+    return differences(inputs, served, _served(task, decoded), task.undecided(decoded, task.settings))
 
 
-def _served(task: Any, found: dict[str, Any]) -> dict[str, Any]:
+def _served(task: Any, decoded: dict[str, Any]) -> dict[str, Any]:
     """Return the part of what `decode` gives that a SavedModel gives as well."""
-    return {name: values for name, values in found.items() if name not in task.unserved}
+    return {name: values for name, values in decoded.items() if name not in task.unserved}

@@ -97,7 +97,7 @@ class Task(abc.ABC):
         """Make answers of what the network says of rows, with TensorFlow ops: the outputs of the exported signature."""
 
     @abc.abstractmethod
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> Any:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> Any:
         """Write down what `decode` gives as what `predict` returns for each record."""
 
     @abc.abstractmethod
@@ -144,8 +144,8 @@ class Task(abc.ABC):
 
     def call_head(self, inputs: Features) -> dict[str, Any]:
         """Run the head, in building the Keras model: tensors of shape `(batch, length)` in, outputs by name."""
-        found = self.head(inputs)
-        return {name: getattr(found, name) for name in self.output_names}
+        outputs = self.head(inputs)
+        return {name: getattr(outputs, name) for name in self.output_names}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
         """Choose what is kept of the network's outputs for a batch; see `network.Kept`."""
@@ -169,7 +169,7 @@ class Task(abc.ABC):
         """Make of texts the inputs with which an exported model is compared."""
         return list(texts)
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell, by names of outputs, which entries that are no numbers rounding may change; bool, of their shapes."""
         return {}
 

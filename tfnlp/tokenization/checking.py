@@ -111,32 +111,32 @@ def check_tokenizer(tokenizer: Any, texts: Sequence[str] = (), *, decodes: bool 
     num_tokens, graph_seconds, rust_seconds = 0, 0.0, 0.0
     for batch in (texts[i : i + _BATCH_SIZE] for i in range(0, len(texts), _BATCH_SIZE)):
         start = time.perf_counter()
-        found = graph(batch)
+        encoded = graph(batch)
         middle = time.perf_counter()
         reference = tokenizer(batch, verbose=False)
         rust_seconds += time.perf_counter() - middle
         graph_seconds += middle - start
-        num_tokens += int(found["input_ids"].flat_values.shape[0])
-        differences += encoding_differences(batch, found, reference)
+        num_tokens += int(encoded["input_ids"].flat_values.shape[0])
+        differences += encoding_differences(batch, encoded, reference)
         if decodes:
             differences += decoding_differences(batch, graph, tokenizer, reference["input_ids"])
     rates = (num_tokens / seconds for seconds in (graph_seconds, rust_seconds))
     return TokenizerCheck(None, tuple(differences), len(texts), num_tokens, compile_seconds, *rates)
 
 
-def encoding_differences(texts: Sequence[str], found: dict[str, Any], reference: Any) -> Iterator[Difference]:
+def encoding_differences(texts: Sequence[str], encoded: dict[str, Any], reference: Any) -> Iterator[Difference]:
     """Yield the first field of each text that differs.
 
     Args:
         texts: the texts.
-        found: what the graph tokenizer returned for them.
+        encoded: what the graph tokenizer returned for them.
         reference: the `BatchEncoding` that the Hugging Face tokenizer returned; one in Python gives ids alone.
     """
     if reference.is_fast:
         rows = [_fields_of(encoding) for encoding in reference.encodings]
     else:
         rows = [{"input_ids": ids} for ids in reference["input_ids"]]
-    columns = {name: found[name].to_list() for name in (rows[0] if rows else ())}
+    columns = {name: encoded[name].to_list() for name in (rows[0] if rows else ())}
     for i, (text, expected) in enumerate(zip(texts, rows, strict=True)):
         for name, theirs in expected.items():
             if columns[name][i] != theirs:

@@ -44,10 +44,10 @@ def load_table_tokenizer(name_or_path: str | Path, **options: Any) -> Any:
         VersionError: if pandas is missing, or newer than this tokenizer knows (transformers 4.57 with pandas 3).
         CheckpointError: if there is no tokenizer there, or the Hub can't be reached.
     """
-    found = version("pandas") if find_spec("pandas") else "none"
-    if not found.startswith(("1.", "2.")):
+    installed = version("pandas") if find_spec("pandas") else "none"
+    if not installed.startswith(("1.", "2.")):
         raise VersionError(
-            f"TAPAS's tokenizer works with pandas<3; {found} is installed: `pip install 'tfnlp[tables]'`."
+            f"TAPAS's tokenizer works with pandas<3; {installed} is installed: `pip install 'tfnlp[tables]'`."
         )
     return _load(name_or_path, **options)
 

@@ -206,7 +206,7 @@ class Tokenizer(Preprocessor):
             by_rust = self._rows_by_rust(_as_lists(texts), pairs, max_length, stride, truncation)
             return tf.nest.map_structure(lambda array: None if array is None else tf.constant(array), by_rust)
         try:
-            found = self.graph(texts, text_pairs, max_length=max_length, stride=stride, truncation=truncation)
+            encoded = self.graph(texts, text_pairs, max_length=max_length, stride=stride, truncation=truncation)
         except tf.errors.InvalidArgumentError as error:
             if text_pairs is None or "leaves no room" not in str(error):
                 raise
@@ -216,10 +216,10 @@ class Tokenizer(Preprocessor):
                 f"one text of a pair leaves no room for a window of the other: {longest!r:.80}, with "
                 f"`max_length={max_length}` and `stride={stride}`. Raise the one, lower the other, or shorten the text."
             ) from error
-        splits = found["input_ids"].row_splits
-        starts, ends = tf.unstack(found["offsets"].values, axis=1)
-        flat = {name: found[name].values for name in _COLUMNS} | {"starts": starts, "ends": ends}
-        return Rows({name: Column(values, splits) for name, values in flat.items()}, found["row_to_record"])
+        splits = encoded["input_ids"].row_splits
+        starts, ends = tf.unstack(encoded["offsets"].values, axis=1)
+        flat = {name: encoded[name].values for name in _COLUMNS} | {"starts": starts, "ends": ends}
+        return Rows({name: Column(values, splits) for name, values in flat.items()}, encoded["row_to_record"])
 
     @cached_property
     def _for_words(self) -> Any:
@@ -254,7 +254,7 @@ class Tokenizer(Preprocessor):
         are_words = bool(texts) and not isinstance(texts[0], str)
         is_cut = max_length is not None
         cut = "only_first" if text_pairs is None else truncation or "only_second"
-        found = (self._for_words if are_words else self.hf)(
+        encoded = (self._for_words if are_words else self.hf)(
             texts,
             text_pairs,
             is_split_into_words=are_words,
@@ -264,7 +264,7 @@ class Tokenizer(Preprocessor):
             return_overflowing_tokens=is_cut and cut != "longest_first",
             verbose=False,
         )
-        rows = found.encodings
+        rows = encoded.encodings
         splits = np.cumsum([0, *(len(row.ids) for row in rows)])
         offsets = _joined([row.offsets for row in rows]).reshape(-1, 2)
         flat = {
@@ -276,7 +276,7 @@ class Tokenizer(Preprocessor):
             "starts": offsets[:, 0],
             "ends": offsets[:, 1],
         }
-        record = np.asarray(found.get("overflow_to_sample_mapping", range(len(rows))), np.int32)
+        record = np.asarray(encoded.get("overflow_to_sample_mapping", range(len(rows))), np.int32)
         return Rows({name: Column(values, splits) for name, values in flat.items()}, record)
 
     def save(self, directory: str | Path) -> None:
@@ -292,8 +292,8 @@ def _as_lists(batch: Any) -> list[Any]:
     """Return a batch of texts, tensors among them, as a list of strings or of lists of strings."""
     if not tf.is_tensor(batch):
         return list(batch)
-    found = batch.to_list() if isinstance(batch, tf.RaggedTensor) else batch.numpy().tolist()
-    return [_decoded(text) for text in found]
+    values = batch.to_list() if isinstance(batch, tf.RaggedTensor) else batch.numpy().tolist()
+    return [_decoded(text) for text in values]
 
 
 def _decoded(text: Any) -> Any:

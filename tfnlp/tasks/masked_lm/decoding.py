@@ -67,6 +67,6 @@ def best_fills(
         "ends": tf.gather(rows.values("ends"), token),
     }
     records = tf.gather(rows.row_to_record, tf.gather(row, token))
-    found = {name: by_record(value, records, num_texts) for name, value in flat.items()}
-    counts = tf.cast(found["starts"].row_lengths(), tf.int32)
-    return {name: value.to_tensor() for name, value in found.items()} | {"num_masks": counts}
+    fills = {name: by_record(value, records, num_texts) for name, value in flat.items()}
+    counts = tf.cast(fills["starts"].row_lengths(), tf.int32)
+    return {name: value.to_tensor() for name, value in fills.items()} | {"num_masks": counts}

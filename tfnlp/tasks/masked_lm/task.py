@@ -236,32 +236,34 @@ class MaskedLM(Task):
             first, filled up with `""` and 0; `num_masks`, int32, of shape `(batch,)`. Beside these, which are served,
             where masks stand; see `best_fills`.
         """
-        found = best_fills(
+        fills = best_fills(
             outputs["logits"].values, rows, tf.size(inputs["text"]), mask_id=self.tokenizer.hf.mask_token_id,
             stride=settings.stride, top_k=min(settings.top_k, self._num_tokens),
             candidate_ids=inputs.get("candidate_ids"),
         )  # fmt: skip
-        tokens = tf.gather(tf.constant([token.strip() for token in self._filler.tokens]), found["token_ids"])
-        is_filled = tf.sequence_mask(found["num_masks"], tf.shape(tokens)[1])[:, :, None]
-        return found | {"tokens": tf.where(is_filled, tokens, "")}
+        tokens = tf.gather(tf.constant([token.strip() for token in self._filler.tokens]), fills["token_ids"])
+        is_filled = tf.sequence_mask(fills["num_masks"], tf.shape(tokens)[1])[:, :, None]
+        return fills | {"tokens": tf.where(is_filled, tokens, "")}
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Fills]:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Fills]:
         """Write down the fills of the one mask of each text."""
-        for record, count in zip(records, found["num_masks"].tolist(), strict=True):
+        for record, count in zip(records, decoded["num_masks"].tolist(), strict=True):
             if count > 1:
                 raise DataError(
                     f"text {record['number']}: expected one {self.tokenizer.hf.mask_token}, found {count}. Pass "
                     "`several_masks=True` for the fills of each."
                 )
-        return [masks[0] for masks in self._every_mask(found, records, settings)]
+        return [masks[0] for masks in self._every_mask(decoded, records, settings)]
 
-    def _every_mask(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[list[Fills]]:
+    def _every_mask(
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any
+    ) -> list[list[Fills]]:
         """Write down the fills of each mask of each text."""
         answers = []
-        for i, (record, count) in enumerate(zip(records, found["num_masks"].tolist(), strict=True)):
+        for i, (record, count) in enumerate(zip(records, decoded["num_masks"].tolist(), strict=True)):
             if not count:
                 raise DataError(f"text {record['number']}: there is no {self.tokenizer.hf.mask_token} in it to fill.")
-            columns = (found[name][i, :count].tolist() for name in ("token_ids", "scores", "starts", "ends"))
+            columns = (decoded[name][i, :count].tolist() for name in ("token_ids", "scores", "starts", "ends"))
             masks = []
             for ids, scores, start, end in zip(*columns, strict=True):
                 pairs = zip(ids, scores, strict=True)
@@ -269,9 +271,9 @@ class MaskedLM(Task):
             answers.append(masks)
         return answers
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where tokens have about the same score, or the last one that of others which are left out."""
-        either = ties(found["scores"], cut=True)
+        either = ties(decoded["scores"], cut=True)
         return {"tokens": either, "token_ids": either}
 
     @property

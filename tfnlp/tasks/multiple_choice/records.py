@@ -69,8 +69,8 @@ def checked_choices(source: Source) -> Iterator[Record]:
     """
 
     def uniform(record: Record) -> Record:
-        found, names = _parts(record)
-        return found | {"label": _index(record["label"], found["choices"], names)}
+        parts, names = _parts(record)
+        return parts | {"label": _index(record["label"], parts["choices"], names)}
 
     return checked(source, _problem, uniform)
 
@@ -99,16 +99,16 @@ def _parts(record: Record) -> tuple[Record, list[str]]:
 
 def _parts_problem(record: Record) -> str | None:
     try:
-        found, _ = _parts(record)
+        parts, _ = _parts(record)
     except (KeyError, TypeError):
         return f"expected 'prompt' and 'choices', or CommonsenseQA's form; found {record!r:.80}."
-    if found["prompt"] is None or found["choices"] is None:
+    if parts["prompt"] is None or parts["choices"] is None:
         return f"expected 'prompt' and 'choices'; found {sorted(map(str, record))}."
-    if not isinstance(found["choices"], (list, tuple)):
-        return f"`choices` must be a list of texts; found {found['choices']!r:.80}."
-    if len(found["choices"]) < 2:
-        return f"`choices` must be at least two; there are {len(found['choices'])}."
-    texts = [(found["prompt"], "prompt"), *((choice, "choices") for choice in found["choices"])]
+    if not isinstance(parts["choices"], (list, tuple)):
+        return f"`choices` must be a list of texts; found {parts['choices']!r:.80}."
+    if len(parts["choices"]) < 2:
+        return f"`choices` must be at least two; there are {len(parts['choices'])}."
+    texts = [(parts["prompt"], "prompt"), *((choice, "choices") for choice in parts["choices"])]
     return next(filter(None, (text_problem(*text) for text in texts)), None)
 
 
@@ -118,9 +118,9 @@ def _problem(record: Record) -> str | None:
         return problem
     if record.get("label") in (None, ""):
         return "`label` is missing: the index of the right choice, its name, or its text."
-    found, names = _parts(record)
-    if _index(record["label"], found["choices"], names) is None:
-        shown = names or found["choices"]
+    parts, names = _parts(record)
+    if _index(record["label"], parts["choices"], names) is None:
+        shown = names or parts["choices"]
         return f"`label` {record['label']!r:.80} is none of the {len(shown)} choices {shown!r:.160}."
     return None
 

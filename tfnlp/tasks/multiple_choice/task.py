@@ -83,8 +83,8 @@ class MultipleChoice(Task):
         """
         right, losses = [], []
         for chunk in chunked(checked_choices(self.source(records)), self.answered_together):
-            found = self.ask(chunk).answers
-            for record, choice, scores in zip(chunk, found["choice"], found["scores"], strict=True):
+            answers = self.ask(chunk).answers
+            for record, choice, scores in zip(chunk, answers["choice"], answers["scores"], strict=True):
                 right.append(int(choice) == record["label"])
                 losses.append(-np.log(max(scores[record["label"]], np.finfo(np.float32).tiny)))
         return AccuracyReport(float(np.mean(right)), len(right), float(np.mean(losses)))
@@ -115,8 +115,8 @@ class MultipleChoice(Task):
         if top_k is None:
             return self.predict_by(inputs, is_one=is_record(inputs))
 
-        def answers(found: dict[str, np.ndarray], records: Sequence[Record], _: Any) -> list[Choices]:
-            return [ranked[:top_k] for ranked in _ranked(found, records)]
+        def answers(decoded: dict[str, np.ndarray], records: Sequence[Record], _: Any) -> list[Choices]:
+            return [ranked[:top_k] for ranked in _ranked(decoded, records)]
 
         return self.predict_by(inputs, is_one=is_record(inputs), answers=answers)
 
@@ -158,25 +158,25 @@ class MultipleChoice(Task):
         """
         choices = inputs["choices"]
         place = tf.where(tf.not_equal(choices, ""))
-        found = mean_of_rows(outputs["logits"], rows, tf.shape(place)[0])[:, 0]
-        nothing = tf.fill(tf.shape(choices), found.dtype.min)
-        logits = tf.tensor_scatter_nd_update(nothing, place, found)
+        logits_of_choices = mean_of_rows(outputs["logits"], rows, tf.shape(place)[0])[:, 0]
+        nothing = tf.fill(tf.shape(choices), logits_of_choices.dtype.min)
+        logits = tf.tensor_scatter_nd_update(nothing, place, logits_of_choices)
         return {"choice": tf.argmax(logits, 1, tf.int32), "scores": tf.nn.softmax(logits)}
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Choice]:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Choice]:
         """Write the likeliest choices down."""
-        return [ranked[0] for ranked in _ranked(found, records)]
+        return [ranked[0] for ranked in _ranked(decoded, records)]
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where two choices have about the same score."""
-        best = -np.sort(-found["scores"], axis=1)
+        best = -np.sort(-decoded["scores"], axis=1)
         return {"choice": best[:, 0] - best[:, 1] <= TOLERANCE}
 
 
-def _ranked(found: dict[str, np.ndarray], records: Sequence[Record]) -> list[Choices]:
+def _ranked(decoded: dict[str, np.ndarray], records: Sequence[Record]) -> list[Choices]:
     """Return the choices of each record, the likeliest first."""
     ranked = []
-    for record, scores in zip(records, found["scores"], strict=True):
+    for record, scores in zip(records, decoded["scores"], strict=True):
         order = np.argsort(-scores[: len(record["choices"])], kind="stable").tolist()
         ranked.append(Choices(Choice(i, record["choices"][i], float(scores[i])) for i in order))
     return ranked

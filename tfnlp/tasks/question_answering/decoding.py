@@ -102,12 +102,12 @@ def best_answers(
     """
     best = answering_tokens(tokens.sequence_ids, 1, tokens.rows, row_to_record, rules.stride)
     columns = (tf.gather(column, best) for column in tokens[:5])
-    found = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
-    starts, ends = trimmed(contexts, found.starts, found.ends, found.contexts)
+    of_contexts = ContextTokens(*columns, contexts=tf.gather(row_to_record, tf.gather(tokens.rows, best)))
+    starts, ends = trimmed(contexts, of_contexts.starts, of_contexts.ends, of_contexts.contexts)
     # Windows that lack the answer say so: what counts is the one that says so least.
     null_starts, null_ends = (tf.gather(column, nulls) for column in (tokens.start_logits, tokens.end_logits))
     least = _first_of_each(-null_starts - null_ends, row_to_record, 1)
-    context_tokens = found._replace(starts=starts, ends=ends)
+    context_tokens = of_contexts._replace(starts=starts, ends=ends)
     return best_spans(context_tokens, tf.gather(null_starts, least), tf.gather(null_ends, least), rules)
 
 

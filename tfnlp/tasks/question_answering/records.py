@@ -50,10 +50,10 @@ def read_questions(path: str | Path, *, encoding: str | None = None, on_error: O
 
 def _questions_of(path: Path, encoding: str | None) -> Iterator[Record]:
     try:
-        found = json.loads("\n".join(line for _, line in lines_of(path, encoding)))
+        value = json.loads("\n".join(line for _, line in lines_of(path, encoding)))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error}.") from error
-    articles: Any = found.get("data") if isinstance(found, dict) else found
+    articles: Any = value.get("data") if isinstance(value, dict) else value
     try:
         for article in articles:
             if "qas" not in article and {"question", "context"} <= set(article):
@@ -70,16 +70,16 @@ def _questions_of(path: Path, encoding: str | None) -> Iterator[Record]:
         ) from error
 
 
-def _question(found: Mapping[str, Any], context: str) -> Record:
-    is_cmrc = "query_text" in found
+def _question(item: Mapping[str, Any], context: str) -> Record:
+    is_cmrc = "query_text" in item
     record = {
-        "id": found.get("query_id" if is_cmrc else "id"),
-        "question": found["query_text" if is_cmrc else "question"],
+        "id": item.get("query_id" if is_cmrc else "id"),
+        "question": item["query_text" if is_cmrc else "question"],
         "context": context,
     }
-    if str(found.get("is_impossible", "")).lower() in ("true", "1"):  # files that spreadsheets wrote have it as text
+    if str(item.get("is_impossible", "")).lower() in ("true", "1"):  # files that spreadsheets wrote have it as text
         return record | {"answers": []}
-    return record | ({"answers": found["answers"]} if "answers" in found else {})
+    return record | ({"answers": item["answers"]} if "answers" in item else {})
 
 
 def _pair(inputs: Any, answers: Any) -> Record:

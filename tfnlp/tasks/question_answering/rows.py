@@ -37,5 +37,5 @@ def _null_tokens(rows: Rows, first_id: int | None) -> tf.Tensor:
     begins = tf.cast(rows.splits[:-1], tf.int32)
     is_null = tf.equal(ids, -1 if first_id is None else first_id) & (rows.values("sequence_ids") < 0)
     index = tf.where(is_null, tf.range(tf.size(ids)), tf.size(ids))
-    found = tf.math.unsorted_segment_min(index, row_ids(rows.first), tf.size(begins))
-    return tf.where(found < tf.size(ids), found, begins) - begins
+    first = tf.math.unsorted_segment_min(index, row_ids(rows.first), tf.size(begins))
+    return tf.where(first < tf.size(ids), first, begins) - begins

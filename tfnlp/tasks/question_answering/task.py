@@ -170,8 +170,8 @@ class QuestionAnswerer(Task):
             return self.predict_by(inputs, is_one=is_record(inputs))
         settings = replace(self.settings, top_k=max(top_k, self.settings.top_k))
 
-        def answers(found: dict[str, np.ndarray], *_: Any) -> list[Answers]:
-            return [ranked[:top_k] for ranked in self._all_answers(found)]
+        def answers(decoded: dict[str, np.ndarray], *_: Any) -> list[Answers]:
+            return [ranked[:top_k] for ranked in self._all_answers(decoded)]
 
         return self.predict_by(inputs, settings=settings, is_one=is_record(inputs), answers=answers)
 
@@ -222,19 +222,19 @@ class QuestionAnswerer(Task):
                 stride=settings.stride,
             ),
         )
-        found = named_answers(spans, inputs["context"], settings.top_k)
+        answers = named_answers(spans, inputs["context"], settings.top_k)
         best = {"answer": "answers", "start": "starts", "end": "ends", "score": "scores"}
-        return {**{one: found[several][:, 0] for one, several in best.items()}, **found, "null_score": null_scores}
+        return {**{one: answers[several][:, 0] for one, several in best.items()}, **answers, "null_score": null_scores}
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Answer]:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[Answer]:
         """Write the best answers down."""
-        return [ranked[0] for ranked in self._all_answers(found)]
+        return [ranked[0] for ranked in self._all_answers(decoded)]
 
-    def _all_answers(self, found: dict[str, np.ndarray]) -> list[Answers]:
+    def _all_answers(self, decoded: dict[str, np.ndarray]) -> list[Answers]:
         """Write all answers to each question down; none, where the tokenizer drops the whole context, is one."""
         answers = []
         names = ("answers", "starts", "ends", "scores", "null_score", "num_answers")
-        for *columns, null_score, count in zip(*(found[name].tolist() for name in names), strict=True):
+        for *columns, null_score, count in zip(*(decoded[name].tolist() for name in names), strict=True):
             ranked = [
                 Answer(text.decode(), start, end, score, null_score)
                 for text, start, end, score in zip(*(column[: max(count, 1)] for column in columns), strict=True)
@@ -242,8 +242,8 @@ class QuestionAnswerer(Task):
             answers.append(Answers(ranked))
         return answers
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where answers have about the same score, or the last one that of others which are left out."""
-        either = ties(found["scores"], cut=True)
+        either = ties(decoded["scores"], cut=True)
         first = dict.fromkeys(("answer", "start", "end"), either[:, 0])
         return {"answers": either, "starts": either, "ends": either} | first

@@ -95,8 +95,8 @@ def checked_table_questions(source: Source, supervision: Supervision, *, is_trai
     """
 
     def problem(record: Record) -> str | None:
-        found = _question_problem(record) or _answer_problem(record, supervision, is_training)
-        return found or (_uniform(record, supervision)[1] if is_training else None)
+        reason = _question_problem(record) or _answer_problem(record, supervision, is_training)
+        return reason or (_uniform(record, supervision)[1] if is_training else None)
 
     made = Source(source.name, lambda: map(_with_table, source), source.is_stream)
     return checked(made, problem, lambda record: _uniform(record, supervision)[0])
@@ -150,11 +150,11 @@ def _is_place(place: Any, num_rows: int, num_columns: int) -> bool:
 
 def _aggregation(record: Record, names: Sequence[str]) -> int | None:
     """Return the index of what is done with the cells; None: it is not told."""
-    found: Any = record.get("aggregation_label")
-    if found in names:
-        return list(names).index(found)
-    is_index = isinstance(found, int) and not isinstance(found, bool)
-    return found if is_index and 0 <= found < len(names) else None
+    given: Any = record.get("aggregation_label")
+    if given in names:
+        return list(names).index(given)
+    is_index = isinstance(given, int) and not isinstance(given, bool)
+    return given if is_index and 0 <= given < len(names) else None
 
 
 def _uniform(record: Record, supervision: Supervision) -> tuple[Record, str | None]:
@@ -186,12 +186,12 @@ def _places_of(answers: Sequence[str], table: Any) -> tuple[list[tuple[int, int]
     """Return where answers stand in a table, and what keeps them from being found."""
     places = []
     for answer in answers:
-        found = [(row, column) for row, cells in enumerate(table.values) for column in range(len(cells))
+        cells_with_it = [(row, column) for row, cells in enumerate(table.values) for column in range(len(cells))
                  if cells[column].strip() == answer.strip()]  # fmt: skip
-        if len(found) != 1:
-            stands = f"stands in {len(found)} cells" if found else "stands in no cell of the table"
+        if len(cells_with_it) != 1:
+            stands = f"stands in {len(cells_with_it)} cells" if cells_with_it else "stands in no cell of the table"
             return [], f"the answer {answer!r:.80} {stands}: say which are right with `answer_coordinates`."
-        places += found
+        places += cells_with_it
     return places, None
 
 

@@ -83,8 +83,8 @@ class TableQuestionAnswerer(Task):
 
     def call_head(self, inputs: Features) -> dict[str, Any]:
         """Run the head. Returns logits of tokens and, if there are aggregations, of those."""
-        found = self.head(inputs)
-        outputs = {"logits": found.logits, "logits_aggregation": found.logits_aggregation}
+        outputs_of_head = self.head(inputs)
+        outputs = {"logits": outputs_of_head.logits, "logits_aggregation": outputs_of_head.logits_aggregation}
         return {name: values for name, values in outputs.items() if values is not None}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
@@ -240,12 +240,12 @@ class TableQuestionAnswerer(Task):
             answers["aggregation"] = tf.argmax(outputs["logits_aggregation"].values, 1, tf.int32)
         return answers
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[TableAnswer]:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[TableAnswer]:
         """Write cells down, and the number that comes out of them."""
         names, nothing = self.config.aggregation_labels or {}, self.config.no_aggregation_label_index
-        aggregations = found.get("aggregation", np.full(len(records), -1)).tolist()
+        aggregations = decoded.get("aggregation", np.full(len(records), -1)).tolist()
         answers = []
-        for record, places, index in zip(records, found["coordinates"], aggregations, strict=True):
+        for record, places, index in zip(records, decoded["coordinates"], aggregations, strict=True):
             cells = [(row, column) for row, column in places.tolist() if row >= 0]
             answers.append(table_answer(record["table"], cells, names.get(index, ""), is_none=index == nothing))
         return answers

@@ -27,6 +27,6 @@ def ranked_labels(labels: LabelMap, scores: tf.Tensor) -> dict[str, tf.Tensor]:
 
 def in_order_of_ids(ranked: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Put what is ranked in the order of label ids. Both of shape `(texts, labels)`."""
-    found = np.empty_like(ranked)
-    np.put_along_axis(found, order, ranked, 1)
-    return found
+    ordered = np.empty_like(ranked)
+    np.put_along_axis(ordered, order, ranked, 1)
+    return ordered

@@ -121,22 +121,22 @@ class Kind(abc.ABC):
         """
 
     @abc.abstractmethod
-    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport | RegressionReport:
+    def report(self, gold: np.ndarray, decoded: dict[str, np.ndarray]) -> ClassificationReport | RegressionReport:
         """Compare answers, as `decode` gives them, with what is right."""
 
-    def ranked(self, found: dict[str, np.ndarray]) -> list[Labels]:
+    def ranked(self, decoded: dict[str, np.ndarray]) -> list[Labels]:
         """Return for each text all labels with their scores, the likeliest first."""
         names = self.labels.names
-        pairs = zip(found["order"].tolist(), found["scores"].tolist(), strict=True)
+        pairs = zip(decoded["order"].tolist(), decoded["scores"].tolist(), strict=True)
         return [Labels(Label(names[i], score) for i, score in zip(*one, strict=True)) for one in pairs]
 
-    def answers(self, found: dict[str, np.ndarray]) -> Sequence[Label | Labels]:
+    def answers(self, decoded: dict[str, np.ndarray]) -> Sequence[Label | Labels]:
         """Return what to answer for each text."""
-        return [labels[0] for labels in self.ranked(found)]
+        return [labels[0] for labels in self.ranked(decoded)]
 
-    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Tell where rounding may change what is no number; see `Task.undecided`."""
-        either = ties(found["scores"])
+        either = ties(decoded["scores"])
         return {"labels": either, "label": either[:, 0]}
 
 
@@ -168,10 +168,10 @@ class SingleLabel(Kind):
         """Return the best label and all, the likeliest first."""
         return ranked_labels(self.labels, tf.nn.softmax(logits)) | {"logits": logits}
 
-    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport:
+    def report(self, gold: np.ndarray, decoded: dict[str, np.ndarray]) -> ClassificationReport:
         """Compare the likeliest labels with the right ones."""
-        loss = float(self.loss(Recipe())(gold, found["logits"]).numpy())
-        return single_label_report(self.labels.names, gold, found["order"][:, 0], loss=loss)
+        loss = float(self.loss(Recipe())(gold, decoded["logits"]).numpy())
+        return single_label_report(self.labels.names, gold, decoded["order"][:, 0], loss=loss)
 
 
 @dataclass(frozen=True)
@@ -211,24 +211,24 @@ class MultiLabel(Kind):
 
     def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return all labels, the likeliest first, and which of them reach their thresholds."""
-        found = ranked_labels(self.labels, tf.math.sigmoid(logits))
-        return found | {"logits": logits, "is_chosen": found["scores"] >= tf.gather(self.least, found["order"])}
+        ranked = ranked_labels(self.labels, tf.math.sigmoid(logits))
+        return ranked | {"logits": logits, "is_chosen": ranked["scores"] >= tf.gather(self.least, ranked["order"])}
 
-    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> ClassificationReport:
+    def report(self, gold: np.ndarray, decoded: dict[str, np.ndarray]) -> ClassificationReport:
         """Compare the labels that reach their thresholds with the right ones."""
-        loss = float(self.loss(Recipe())(gold, found["logits"]).numpy())
-        chosen = in_order_of_ids(found["is_chosen"], found["order"])
+        loss = float(self.loss(Recipe())(gold, decoded["logits"]).numpy())
+        chosen = in_order_of_ids(decoded["is_chosen"], decoded["order"])
         return multi_label_report(self.labels.names, gold > 0, chosen, loss=loss)
 
-    def answers(self, found: dict[str, np.ndarray]) -> list[Labels]:
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Labels]:
         """Return the labels that reach their thresholds, which come first unless thresholds differ."""
-        chosen = zip(self.ranked(found), found["is_chosen"], strict=True)
+        chosen = zip(self.ranked(decoded), decoded["is_chosen"], strict=True)
         return [Labels(compress(labels, is_chosen)) for labels, is_chosen in chosen]
 
-    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Tell also where a score is about its threshold."""
-        either = super().undecided(found)
-        is_near = np.abs(found["scores"] - self.least[found["order"]]) <= TOLERANCE
+        either = super().undecided(decoded)
+        is_near = np.abs(decoded["scores"] - self.least[decoded["order"]]) <= TOLERANCE
         return either | {"is_chosen": is_near | either["labels"]}
 
 
@@ -277,11 +277,11 @@ class Regression(Kind):
         """Return the numbers: of `scores` there is one a text."""
         return {"score": logits[:, 0], "scores": logits, "order": tf.zeros_like(logits, tf.int32), "logits": logits}
 
-    def report(self, gold: np.ndarray, found: dict[str, np.ndarray]) -> RegressionReport:
+    def report(self, gold: np.ndarray, decoded: dict[str, np.ndarray]) -> RegressionReport:
         """Compare numbers."""
-        return regression_report(gold[:, 0].astype(np.float64), found["score"].astype(np.float64))
+        return regression_report(gold[:, 0].astype(np.float64), decoded["score"].astype(np.float64))
 
-    def undecided(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return nothing: all is numbers."""
         return {}
 

@@ -126,14 +126,14 @@ class NextSentencePrediction(Task):
         return _KIND.decode(mean_of_rows(outputs["logits"], rows, tf.size(inputs["text"])))
 
     def answers(
-        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: WindowSettings
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: WindowSettings
     ) -> Sequence[Label]:
         """Write the likelier label down."""
-        return [labels[0] for labels in _KIND.ranked(found)]
+        return [labels[0] for labels in _KIND.ranked(decoded)]
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where both labels have about the same score."""
-        return _KIND.undecided(found)
+        return _KIND.undecided(decoded)
 
 
 def _check_pair(record: Record, where: str) -> Record:

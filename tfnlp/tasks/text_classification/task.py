@@ -80,10 +80,10 @@ class SequenceClassifier(Task):
             raise ArgumentError(f"`problem_type` must be one of {PROBLEM_TYPES}; it is {problem_type!r}.")
         if problem_type == REGRESSION and names is None and len(checkpoint.config.id2label) != 1:
             names = [NUMBER]
-        found = HeadLabels.of(checkpoint, names)
-        if problem_type is None and not found.is_fresh:
-            return found
-        return replace(found, problem_type=problem_type)  # a configuration's is that of labels which were replaced
+        labels = HeadLabels.of(checkpoint, names)
+        if problem_type is None and not labels.is_fresh:
+            return labels
+        return replace(labels, problem_type=problem_type)  # a configuration's is that of labels which were replaced
 
     @property
     def problem_type(self) -> ProblemType | None:
@@ -190,8 +190,8 @@ class SequenceClassifier(Task):
         """
         if self.problem_type != MULTI:
             raise ArgumentError("thresholds are for texts with several labels each (`multi_label_classification`).")
-        gold, found = self._compared(records)
-        thresholds = best_thresholds(gold > 0, in_order_of_ids(found["scores"], found["order"]))
+        gold, decoded = self._compared(records)
+        thresholds = best_thresholds(gold > 0, in_order_of_ids(decoded["scores"], decoded["order"]))
         self.settings = replace(self.settings, thresholds=thresholds)
         return thresholds
 
@@ -223,8 +223,8 @@ class SequenceClassifier(Task):
         if top_k is None:
             return self.predict_by(inputs, is_one=is_one)
 
-        def answers(found: dict[str, np.ndarray], *_: Any) -> list[Labels]:
-            return [labels[:top_k] for labels in self.kind.ranked(found)]
+        def answers(decoded: dict[str, np.ndarray], *_: Any) -> list[Labels]:
+            return [labels[:top_k] for labels in self.kind.ranked(decoded)]
 
         return self.predict_by(inputs, is_one=is_one, answers=answers)
 
@@ -274,14 +274,14 @@ class SequenceClassifier(Task):
         return frozenset({"order", "logits", "scores"} if self.problem_type == REGRESSION else {"order", "logits"})
 
     def answers(
-        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: SequenceClassifierSettings
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: SequenceClassifierSettings
     ) -> Sequence[Label | Labels]:
         """Write labels down."""
-        return self._kind(settings).answers(found)
+        return self._kind(settings).answers(decoded)
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where labels have about the same score, or a score is about its threshold."""
-        return self._kind(settings).undecided(found)
+        return self._kind(settings).undecided(decoded)
 
     def logits(self, inputs: Sequence[Any]) -> np.ndarray:
         """Run the network on inputs as `predict` takes them.

@@ -90,10 +90,10 @@ class ZeroShotClassifier(Task):
 
     def learn(self, records: Source) -> Learned:
         """Take the labels of inference from training data, if they are unknown."""
-        found: Any = self.learned.labels
-        if found.labels is None:
-            found = found.named(SingleLabel.labels_of(records).names, self.checkpoint)
-        return Learned(self.settings, _checked_labels(replace(found, problem_type=SINGLE)))
+        labels: Any = self.learned.labels
+        if labels.labels is None:
+            labels = labels.named(SingleLabel.labels_of(records).names, self.checkpoint)
+        return Learned(self.settings, _checked_labels(replace(labels, problem_type=SINGLE)))
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -139,8 +139,8 @@ class ZeroShotClassifier(Task):
         gold, scores = [], []
         for chunk, right in kind.checked(source, CHUNK, _check_text):
             gold.append(right)
-            found = self.ask([{"text": record["text"], "labels": kind.labels.names} for record in chunk]).answers
-            scores.append(in_order_of_ids(found["scores"], found["order"]))
+            answers = self.ask([{"text": record["text"], "labels": kind.labels.names} for record in chunk]).answers
+            scores.append(in_order_of_ids(answers["scores"], answers["order"]))
         expected, score = np.concatenate(gold), np.concatenate(scores)
         if self.settings.multi_label:
             return multi_label_report(kind.labels.names, expected > 0, score >= 0.5)
@@ -240,18 +240,18 @@ class ZeroShotClassifier(Task):
         }
 
     def answers(
-        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: ZeroShotClassifierSettings
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: ZeroShotClassifierSettings
     ) -> list[Labels]:
         """Write labels down."""
-        ranked = zip(records, found["order"].tolist(), found["scores"].tolist(), strict=True)
+        ranked = zip(records, decoded["order"].tolist(), decoded["scores"].tolist(), strict=True)
         return [
             Labels(Label(record["labels"][i], score) for i, score in zip(order, scores, strict=True))
             for record, order, scores in ranked
         ]
 
-    def undecided(self, found: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
+    def undecided(self, decoded: dict[str, np.ndarray], settings: Any) -> dict[str, np.ndarray]:
         """Tell where labels have about the same score."""
-        return {"labels": ties(found["scores"])}
+        return {"labels": ties(decoded["scores"])}
 
 
 def _check_hypothesis(record: Record, where: str) -> None:

@@ -44,9 +44,9 @@ def checked_pairs(source: Source, *, scored: bool) -> Iterator[Record]:
         for name in ("text", "text_pair"):
             if name not in record:
                 return f"expected a pair, 'text' and 'text_pair'; found {sorted(map(str, record))}."
-            found = text_problem(record[name], name)
-            if found is not None:
-                return found
+            reason = text_problem(record[name], name)
+            if reason is not None:
+                return reason
         return _score_problem(record) if scored else None
 
     def uniform(record: Record) -> Record:

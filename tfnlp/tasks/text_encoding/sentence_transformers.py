@@ -41,14 +41,14 @@ def read_pooling(name_or_path: str | Path, **location: Any) -> dict[str, Any]:
         raise UnsupportedModelError(
             f"{name_or_path}: its pooling is {given}; only one of {sorted(_MODES.values())} is known."
         )
-    found = {"pooling": mode, "normalize": "Normalize" in modules}
+    settings = {"pooling": mode, "normalize": "Normalize" in modules}
     length, prompts = (_content(name_or_path, file, **location) for file in (_LENGTH, _PROMPTS))
     if length.get("do_lower_case") or prompts.get("default_prompt_name"):
         raise UnsupportedModelError(
             f"{name_or_path}: it changes texts before tokenizing (`do_lower_case`, `default_prompt_name`), which is "
             "not known here. Change your texts so, and take these settings out of its files."
         )
-    return found if length.get("max_seq_length") is None else found | {"max_length": length["max_seq_length"]}
+    return settings if length.get("max_seq_length") is None else settings | {"max_length": length["max_seq_length"]}
 
 
 def _content(name_or_path: str | Path, file: str, **location: Any) -> dict[str, Any]:

@@ -188,10 +188,10 @@ class TextEncoder(Task):
         Raises:
             DataError: if a text is no string.
         """
-        found = self.predict_by(texts, is_one=isinstance(texts, (str, dict)))
-        if not isinstance(found, Predictions):
-            return found
-        return np.stack(list(found)) if found else np.zeros((0, self.config.hidden_size), np.float32)
+        vectors = self.predict_by(texts, is_one=isinstance(texts, (str, dict)))
+        if not isinstance(vectors, Predictions):
+            return vectors
+        return np.stack(list(vectors)) if vectors else np.zeros((0, self.config.hidden_size), np.float32)
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text."""
@@ -213,9 +213,9 @@ class TextEncoder(Task):
         vectors = mean_of_rows(outputs[_TEXT], rows, tf.size(inputs["text"]))
         return {_TEXT: tf.math.l2_normalize(vectors, 1) if settings.normalize else vectors}
 
-    def answers(self, found: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> np.ndarray:
+    def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> np.ndarray:
         """Return vectors as they are."""
-        return found[_TEXT]
+        return decoded[_TEXT]
 
     def similarity(self, texts: Sequence[str], others: Sequence[str] | None = None) -> np.ndarray:
         """Return the cosines of texts with others, or with each other.

@@ -110,18 +110,18 @@ class EntityDecoder:
         first = tf.cast(tf.where(begins)[:, 0], tf.int32)
         group = tf.cumsum(tf.cast(begins, tf.int32)) - 1
         last = _ends_of(first, tf.size(types))
-        found = units.at(first)
+        groups = units.at(first)
         scores = tf.math.segment_mean(units.scores, group)
         return Units(
             tf.gather(types, first),
             scores,
-            found.starts,
+            groups.starts,
             tf.gather(units.ends, last),
-            found.rows,
-            found.records,
-            found.first_tokens,
+            groups.rows,
+            groups.records,
+            groups.first_tokens,
             tf.gather(units.last_tokens, last),
-            found.begins,
+            groups.begins,
         )
 
     def _each(self, tokens: TokenScores) -> Units:
@@ -179,11 +179,11 @@ def token_scores(logits: tf.Tensor, rows: Rows) -> tuple[TokenScores, tf.Tensor]
     return TokenScores(**{name: tf.gather(column, place) for name, column in columns.items()}), place
 
 
-def named_entities(found: Units, names: Sequence[str], text: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
+def named_entities(units: Units, names: Sequence[str], text: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
     """Lay entities out by record.
 
     Args:
-        found: the entities, by record.
+        units: the entities, by record.
         names: what their `labels` index.
         text: the records. Shape `(batch,)`, string.
         place: of the decoded tokens among all tokens. Shape `(tokens,)`, int64.
@@ -194,16 +194,16 @@ def named_entities(found: Units, names: Sequence[str], text: tf.Tensor, place: t
         filled up with `""` and 0; `num_entities`, of shape `(batch,)`, int32.
     """
     values = {
-        "entity_label": tf.gather(tf.constant(names), found.labels),
-        "entity_text": substrings(text, found.starts, found.ends, found.records),
-        "entity_start": found.starts,
-        "entity_end": found.ends,
-        "entity_score": found.scores,
-        "first_token": tf.gather(place, found.first_tokens),
-        "last_token": tf.gather(place, found.last_tokens),
-        "begins": found.begins,
+        "entity_label": tf.gather(tf.constant(names), units.labels),
+        "entity_text": substrings(text, units.starts, units.ends, units.records),
+        "entity_start": units.starts,
+        "entity_end": units.ends,
+        "entity_score": units.scores,
+        "first_token": tf.gather(place, units.first_tokens),
+        "last_token": tf.gather(place, units.last_tokens),
+        "begins": units.begins,
     }
-    rows = {name: by_record(value, found.records, tf.size(text)) for name, value in values.items()}
+    rows = {name: by_record(value, units.records, tf.size(text)) for name, value in values.items()}
     counts = rows["entity_start"].row_lengths()
     return {name: row.to_tensor() for name, row in rows.items()} | {"num_entities": tf.cast(counts, tf.int32)}
 

@@ -67,12 +67,12 @@ class TaggingScores:
             labels: that were answered for the words; as many.
         """
         in_gold, in_predicted = set(gold), set(predicted)
-        for counter, found in (
+        for counter, spans in (
             (self._right, in_gold & in_predicted),
             (self._predicted, in_predicted),
             (self._gold, in_gold),
         ):
-            counter.update(span.label for span in found)
+            counter.update(span.label for span in spans)
         self._num_records += 1
         self._num_words += len(gold_labels)
         self._num_right_words += sum(a == b for a, b in zip(gold_labels, labels, strict=True))

@@ -168,22 +168,27 @@ class TokenClassifier(Task):
         return scores.report()
 
     def _score(
-        self, scores: TaggingScores, record: Record, bounds: np.ndarray, gold: Sequence[str | None], found: list[Span]
+        self,
+        scores: TaggingScores,
+        record: Record,
+        bounds: np.ndarray,
+        gold: Sequence[str | None],
+        predicted: list[Span],
     ) -> None:
         """Count what is right in a record: `gold` are its words' labels, `found` its entities in characters."""
-        answer = alignment.tag_words(bounds, found).tags
+        answer = alignment.tag_words(bounds, predicted).tags
         if not self.known_labels.are_tags or self.settings.aggregation == "none":
             default = OUTSIDE if OUTSIDE in self.known_labels.ids else self.known_labels.names[0]
             answer = [default] * len(bounds)
             # Entities are named as in transformers' pipeline, which takes what stands before a hyphen for a prefix.
             label_of = {name.split("-", 1)[-1]: name for name in self.known_labels.names}
-            for span in found:
+            for span in predicted:
                 for word in np.flatnonzero((bounds[:, 0] < span.end) & (bounds[:, 1] > span.start)).tolist():
                     answer[word] = span.label if span.label in self.known_labels.ids else label_of[span.label]
         known = [i for i, name in enumerate(gold) if name is not None]
         gold_labels, answers = [str(gold[i]) for i in known], [answer[i] or OUTSIDE for i in known]
         if "spans" in record and self.settings.aggregation != "none":
-            scores.update_spans(record["spans"], found, gold_labels, answers)
+            scores.update_spans(record["spans"], predicted, gold_labels, answers)
         else:
             scores.update(gold_labels, answers)
 
@@ -249,12 +254,12 @@ class TokenClassifier(Task):
         return named_entities(decoder(tokens), decoder.names, text_of(inputs), place)
 
     def answers(
-        self, found: dict[str, np.ndarray], records: Sequence[Record], settings: TokenClassifierSettings
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: TokenClassifierSettings
     ) -> list[Entities]:
         """Write entities down."""
         answers = []
-        counts = found["num_entities"].tolist()
-        columns = [found[f"entity_{name}"].tolist() for name in ("label", "start", "end", "score")]
+        counts = decoded["num_entities"].tolist()
+        columns = [decoded[f"entity_{name}"].tolist() for name in ("label", "start", "end", "score")]
         for i, (record, count) in enumerate(zip(records, counts, strict=True)):
             text = record["text"] if "text" in record else " ".join(record["words"])
             parts = zip(*(column[i][:count] for column in columns), strict=True)
