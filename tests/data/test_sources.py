@@ -1,8 +1,9 @@
 import pytest
 
 from tfnlp.data.sources import as_source
-from tfnlp.errors import ArgumentError, DataError
+from tfnlp.errors import ArgumentError, DataError, VersionError
 from tfnlp.labels import Span
+from tfnlp.tasks.text_classification.records import LAYOUT as TEXTS
 from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, checked_tokens
 
 RECORD = {"words": ["Ada", "in"], "labels": ["B-PER", "O"]}
@@ -24,6 +25,44 @@ def test_files(tmp_path):
     path = tmp_path / "x.conll"
     path.write_text("Ada B-PER\nin O\n")
     assert read(path) == read(str(path)) == [RECORD]
+
+
+def test_parquet(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    file = tmp_path / "train.parquet"
+    pandas.DataFrame([RECORD, RECORD]).to_parquet(file)
+    assert read(file) == [RECORD, RECORD]
+    scores = tmp_path / "scores.parquet"
+    pandas.DataFrame({"review": ["good", None], "label": ["pos", "neg"]}).to_parquet(scores)
+    source = list(TEXTS.read_file(scores, rename={"review": "text"}))
+    assert source == [{"text": "good", "label": "pos"}, {"text": None, "label": "neg"}]
+    file.write_bytes(b"no table")
+    with pytest.raises(DataError, match=r"train\.parquet: pandas can't read it: "):
+        read(file)
+    with pytest.raises(ArgumentError, match="`separator=` says nothing about such files"):
+        TEXTS.read_file(scores, separator=";")
+
+
+def test_excel(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("openpyxl")
+    file = tmp_path / "train.xlsx"
+    pandas.DataFrame({"text": ["good", "bad"], "label": ["pos", "neg"]}).to_excel(file, index=False)
+    assert list(as_source(file, TEXTS)) == [{"text": "good", "label": "pos"}, {"text": "bad", "label": "neg"}]
+
+
+def test_excel_without_what_reads_it(tmp_path, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    file = tmp_path / "train.xlsx"
+    file.write_bytes(b"x")
+
+    def missing(path):
+        raise ImportError("Missing optional dependency 'openpyxl'.")
+
+    monkeypatch.setattr(pandas, "read_excel", missing)
+    with pytest.raises(VersionError, match=r"`pip install pandas pyarrow openpyxl`\. Missing optional dependency"):
+        list(as_source(file, TEXTS))
 
 
 def test_pandas():

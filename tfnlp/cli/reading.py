@@ -58,7 +58,7 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
         given["rename"] = {old.strip(): new.strip() for old, new in pairs}
     if "label_names" in given:
         given["label_names"] = list(read_lines(given["label_names"]))
-    return task.layout.read(path, **given)
+    return task.layout.read_file(path, **given)
 
 
 def read_inputs(file: Path | None) -> Iterator[Any]:

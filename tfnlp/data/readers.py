@@ -155,6 +155,6 @@ def read_records(path: str | Path, *, format: str | None = None, **options: Any)
     if name not in _READERS:
         raise ArgumentError(
             f"{path}: can't tell the format from the name. Pass `format=` one of {sorted(_READERS)}, or name the file "
-            f"with one of {sorted(_FORMATS)}. Read Excel and Parquet files by pandas, and pass the table."
+            f"with one of {sorted(_FORMATS)}. `fit` and `evaluate` take Parquet and Excel files as well."
         )
     return _READERS[name](path, **options)

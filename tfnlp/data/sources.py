@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tfnlp.data.files import OnError, Record, Records
+from tfnlp.data.pandas_files import is_read_by_pandas, read_by_pandas
 from tfnlp.errors import ArgumentError, DataError
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,15 @@ class Layout:
     pair: Callable[[Any, Any], Record]
     options: frozenset[str] = frozenset()
 
+    def read_file(self, path: str | Path, **options: Any) -> Records:
+        """Read a file or directory: by pandas if it is Parquet or Excel, else as the task's own files are read."""
+        if not is_read_by_pandas(path):
+            return self.read(path, **options)
+        unknown = sorted(set(options) - {"rename", "on_error"})
+        if unknown:
+            raise ArgumentError(f"{path}: {', '.join(f'`{name}=`' for name in unknown)} says nothing about such files.")
+        return read_by_pandas(path, **options)
+
 
 def as_source(data: Any, layout: Layout) -> Source:
     """Make a source of a path, a reader's records, a list of records, a table, or a dataset.
@@ -76,7 +87,7 @@ def as_source(data: Any, layout: Layout) -> Source:
     if isinstance(data, Source):
         return data
     if isinstance(data, (str, os.PathLike)):
-        data = layout.read(data)
+        data = layout.read_file(os.fspath(data))
     if isinstance(data, Records):
         return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True, on_error=data.on_error)
     module = type(data).__module__.split(".")[0]
