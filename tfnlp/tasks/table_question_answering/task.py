@@ -204,7 +204,9 @@ class TableQuestionAnswerer(Task):
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return tables and questions as strings. Shape `(batch,)`."""
-        tables = [{"header": list(r["table"].columns), "rows": r["table"].values.tolist()} for r in records]
+        tables = [
+            {"header": [str(name) for name in r["table"].columns], "rows": r["table"].values.tolist()} for r in records
+        ]
         return {
             "table": tf.constant([json.dumps(table) for table in tables]),
             "query": tf.constant([record["query"] for record in records]),
