@@ -132,6 +132,7 @@ def test_help_needs_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_the_user_s_keras_stays_keras_3():
     code = "import tfnlp, os, tensorflow as tf; from tfnlp.checkpoints.upstream import import_heads; import_heads(); "
     code += "assert 'TF_USE_LEGACY_KERAS' not in os.environ; assert tf.keras.__version__.startswith('3.')"

@@ -39,6 +39,7 @@ def test_python(workplace):
     assert (workplace / "serving" / "ner" / "1" / "saved_model.pb").exists()
 
 
+@pytest.mark.slow
 def test_shell(workplace):
     commands = [line for block in blocks("") for line in block.splitlines() if "tfnlp " in line and ".venv" not in line]
     assert len(commands) == 5

@@ -13,7 +13,9 @@ from tfnlp.rows import as_numpy
 from tfnlp.tasks.loading import TASKS
 
 # The quick tests try these tasks by their own files alone.
-SLOW = (tfnlp.MaskedLM, tfnlp.MultipleChoice, tfnlp.NextSentencePrediction)
+SLOW = (
+    tfnlp.MaskedLM, tfnlp.MultipleChoice, tfnlp.NextSentencePrediction, tfnlp.QuestionAnswerer, tfnlp.TextEncoder,
+)  # fmt: skip
 
 # The one asks a trained SequenceClassifier; the other has no tokenizer in the graph. Their own files try them.
 APART = {tfnlp.ZeroShotClassifier, tfnlp.TableQuestionAnswerer}

@@ -141,7 +141,9 @@ def test_feature_extraction(pair):
     assert ours(TEXTS[0], return_tensors=True).shape == theirs(TEXTS[0], return_tensors=True).shape
 
 
-@pytest.mark.parametrize("options", [{}, {"multi_label": True}, {"hypothesis_template": "It is {} !"}])
+@pytest.mark.parametrize(
+    "options", [slow_case({}), {"multi_label": True}, slow_case({"hypothesis_template": "It is {} !"})]
+)
 def test_zero_shot_classification(pair, options):
     ours, theirs = pair("zero-shot-classification", "SequenceClassification", **labels(NLI))
     for inputs in (TEXTS[0], TEXTS):

@@ -125,7 +125,7 @@ def test_evaluate_and_save(answerer, tmp_path):
     assert repr(answerer).startswith("TableQuestionAnswerer(tapas, ")
 
 
-@pytest.fixture(scope="module", params=[slow_case("cells"), "names", "numbers"])
+@pytest.fixture(scope="module", params=[slow_case("cells"), slow_case("names"), "numbers"])
 def to_train(request, tmp_path_factory):
     """Make, each time it is called, the tiny TAPAS that learns cells, or aggregations by name or by number."""
     directory = write_tapas(tmp_path_factory.mktemp("tapas"), 0 if request.param == "cells" else 4)
@@ -326,6 +326,7 @@ def test_value(aggregator, cells, value):
     assert aggregated(aggregator, cells) == value
 
 
+@pytest.mark.slow
 def test_tokens_that_are_added(directory, tmp_path):
     task = TableQuestionAnswerer.from_pretrained(directory)
     asked = {"table": TABLE, "query": QUERIES[0]}

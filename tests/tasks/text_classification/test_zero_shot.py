@@ -8,7 +8,6 @@ import transformers
 from typer.testing import CliRunner
 
 import tfnlp
-from tests.marks import slow_case
 from tests.tiny import LONG_TEXT, TEXTS, write_checkpoint
 from tfnlp import SequenceClassifier, ZeroShotClassifier
 from tfnlp._backend import tf
@@ -63,7 +62,8 @@ def test_texts_lists_and_generators(zero_shot):
     assert "ZeroShotClassifier(bert, 3 labels" in repr(zero_shot)
 
 
-@pytest.mark.parametrize("multi_label", [slow_case(False), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("multi_label", [False, True])
 def test_the_saved_model_answers_as_predict_does(directory, tmp_path, multi_label):
     zero_shot = ZeroShotClassifier.from_pretrained(directory, hypothesis_template="It is {} !", multi_label=multi_label)
     zero_shot.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])

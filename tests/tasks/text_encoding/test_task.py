@@ -163,6 +163,7 @@ def test_files_of_sentence_transformers(directory, encoder, tmp_path):
         TextEncoder.from_pretrained(tmp_path / "saved")
 
 
+@pytest.mark.slow
 @pytest.mark.minilm
 def test_minilm_brings_its_pooling(minilm):
     encoder = TextEncoder.from_pretrained(minilm)
