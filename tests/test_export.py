@@ -58,6 +58,7 @@ def exported(tagger, tmp_path_factory):
     return directory
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_as_predict_does(tagger, exported):
     texts = [*TEXTS, LONG_TEXT, "", " ", "Ada\u0301 in\u3000Paris 我 👩‍🚀 [MASK] Bob"]
     assert_same_answers(ask_in_a_fresh_process(exported, texts), tagger.predict(texts))
@@ -120,6 +121,7 @@ def test_differences_are_told(tagger, exported):
     assert len(tagger.compare_answers(TEXTS, served)) == sum(1 for answer in tagger.predict(TEXTS) if answer)
 
 
+@pytest.mark.slow
 def test_other_inputs_of_a_network(checkpoints, tmp_path):
     task = tfnlp.TokenClassifier.from_pretrained(checkpoints["distilbert"], aggregation="average")
     task.export(tmp_path / "1")

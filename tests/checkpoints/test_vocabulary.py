@@ -55,6 +55,7 @@ def test_pytorch_loads_what_was_added(tmp_path):
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_before_the_labels_are_known(tmp_path):
     directory = write_checkpoint("bert", tmp_path / "bert", head="MaskedLM", **UNNAMED)
     task = TokenClassifier.from_pretrained(directory)

@@ -52,6 +52,7 @@ def test_what_is_served(directory):
     assert len(task.compare_answers(pairs, served | {"scores": served["scores"][:, ::-1]})) == len(pairs)
 
 
+@pytest.mark.slow
 def test_labels_may_have_weights(directory):
     task = NextSentencePrediction.from_pretrained(directory)
     task.fit(FOLLOWING, epochs=1, label_weights={"NotNext": 0.5}, verbose=0)

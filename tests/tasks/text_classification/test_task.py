@@ -289,6 +289,7 @@ def test_a_wrong_record_leaves_the_task_as_it_was(tmp_path):
     assert (task.problem_type, task.labels.names) == ("single_label_classification", ("1", "9", "10"))
 
 
+@pytest.mark.slow
 def test_the_head_of_a_regression_stays(tmp_path):
     directory = checkpoint(tmp_path / "bert", ["LABEL_0"])
     answer = tfnlp.load(directory).predict(TEXTS[0])
@@ -299,6 +300,7 @@ def test_the_head_of_a_regression_stays(tmp_path):
     assert other.problem_type == "single_label_classification"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
 def test_heads_that_read_the_last_token(tmp_path):
     directory = checkpoint(tmp_path / "gpt2", ["a", "b", "c"], "gpt2")
@@ -332,6 +334,7 @@ def test_xlnet_s_head_reads_the_last_place(tmp_path):
         SequenceClassifier.from_pretrained(directory)
 
 
+@pytest.mark.slow
 def test_a_silent_configuration_stays_silent(tmp_path):
     """A cross-encoder's score is a sigmoid to transformers' pipeline, unless the configuration tells of a regression."""
     directory = write_checkpoint(
@@ -417,6 +420,7 @@ def test_each_window_has_the_label_of_its_text(random):
     assert chunk.targets["logits"].values.tolist() == [1] * windows + [0] + [2] * windows
 
 
+@pytest.mark.slow
 def test_thresholds_of_each_label_are_served(several, tmp_path):
     settings = several.settings
     scores = 1 / (1 + np.exp(-several.logits(TEXTS)))

@@ -146,7 +146,7 @@ def test_component(name):
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
-@pytest.mark.parametrize("add_prefix_space", [False, True])
+@pytest.mark.parametrize("add_prefix_space", [slow_case(False), True])
 @pytest.mark.parametrize("trim_offsets", [slow_case(False), True])
 def test_byte_level(add_prefix_space, trim_offsets):
     vocabulary = {
