@@ -23,15 +23,16 @@ def main(model: str, data: str) -> None:
 
     task = tfnlp.load(model)
     texts = [" ".join(record["words"]) for record in tfnlp.read_records(Path(data))]
+    alone = texts[:_ALONE]
     with tempfile.TemporaryDirectory() as directory:
         task.export(f"{directory}/1")
         served = tf.saved_model.load(f"{directory}/1").signatures["serving_default"]
     ways: dict[str, Callable[[], Any]] = {
         "predict": lambda: task.predict(texts),
-        "one": lambda: [task.predict(text) for text in texts[:_ALONE]],
-        "served": lambda: [served(text=tf.constant([text])) for text in texts[:_ALONE]],
+        "one": lambda: [task.predict(text) for text in alone],
+        "served": lambda: [served(text=tf.constant([text])) for text in alone],
     }
-    counts = {"predict": len(texts), "one": _ALONE, "served": _ALONE}
+    counts = {"predict": len(texts), "one": len(alone), "served": len(alone)}
     for run in ways.values():
         run()
     print("ready", flush=True)

@@ -40,7 +40,7 @@ def test_parquet(tmp_path):
     file.write_bytes(b"no table")
     with pytest.raises(DataError, match=r"train\.parquet: pandas can't read it: "):
         read(file)
-    with pytest.raises(ArgumentError, match="`separator=` says nothing about such files"):
+    with pytest.raises(ArgumentError, match="Parquet and Excel files take no `separator=`"):
         TEXTS.read_file(scores, separator=";")
 
 
@@ -50,6 +50,13 @@ def test_excel(tmp_path):
     file = tmp_path / "train.xlsx"
     pandas.DataFrame({"text": ["good", "bad"], "label": ["pos", "neg"]}).to_excel(file, index=False)
     assert list(as_source(file, TEXTS)) == [{"text": "good", "label": "pos"}, {"text": "bad", "label": "neg"}]
+    with pytest.raises(DataError, match=r"there is no column 'reveiw' to rename; the columns are \['text', 'label'\]"):
+        list(TEXTS.read_file(file, rename={"reveiw": "text"}))
+    with pytest.raises(DataError, match="several columns are named 'label'"):
+        list(TEXTS.read_file(file, rename={"text": "label"}))
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(DataError, match=r"train\.xlsx: pandas can't read it: "):
+        list(as_source(file, TEXTS))
 
 
 def test_excel_without_what_reads_it(tmp_path, monkeypatch):
@@ -61,7 +68,9 @@ def test_excel_without_what_reads_it(tmp_path, monkeypatch):
         raise ImportError("Missing optional dependency 'openpyxl'.")
 
     monkeypatch.setattr(pandas, "read_excel", missing)
-    with pytest.raises(VersionError, match=r"`pip install pandas pyarrow openpyxl`\. Missing optional dependency"):
+    with pytest.raises(
+        VersionError, match=r"openpyxl \(\.xlsx\) or xlrd .*: install these\. Missing optional dependency"
+    ):
         list(as_source(file, TEXTS))
 
 

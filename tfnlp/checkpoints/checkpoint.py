@@ -151,7 +151,8 @@ class Checkpoint:
             self._head = None
             raise CheckpointError(
                 f"{self.name_or_path}: weights are of other shapes than `config.json` says: {'; '.join(wrong)}. "
-                "Correct `num_labels`, `id2label` or `vocab_size` there; or pass `labels=[...]` for a new head."
+                "Correct `num_labels`, `id2label` or `vocab_size` there, or leave out the option that changes a size; "
+                "for a new head with other labels, pass `labels=[...]`."
             )
 
     def make_room(self, num_tokens: int) -> None:

@@ -9,7 +9,7 @@ from tfnlp._backend import keras, tf
 
 Tensors = dict[str, tf.Tensor]
 
-_COLUMN, _ROW = 1, 2  # places among the token types
+SEGMENT, COLUMN, ROW = 0, 1, 2  # places among TAPAS's token types; columns and rows are counted from 1
 
 
 class TapasLoss(keras.layers.Layer):
@@ -40,8 +40,8 @@ class TapasLoss(keras.layers.Layer):
         hidden = head.dropout(hidden, training=training)
         inside = tf.cast(inputs["attention_mask"], tf.float32)
         types, labels = inputs["token_type_ids"], inputs["labels"]
-        rows = _index(tapas, types[:, :, _ROW], config.max_num_rows)
-        columns = _index(tapas, types[:, :, _COLUMN], config.max_num_columns)
+        rows = _index(tapas, types[:, :, ROW], config.max_num_rows)
+        columns = _index(tapas, types[:, :, COLUMN], config.max_num_columns)
         cells = tapas.ProductIndexMap(rows, columns)
         cell_mask, _ = tapas.reduce_mean(inside, cells)
         logits = head.compute_token_logits(hidden)
@@ -52,30 +52,38 @@ class TapasLoss(keras.layers.Layer):
             logits, column_logits, labels, cells, columns, cell_mask
         )
         is_aggregated = None
-        by_answer = "float_answer" in inputs
-        if by_answer:  # cells are learnt where the answer is none that aggregation gives
+        if "float_answer" in inputs:  # cells are learnt where the answer is none that aggregation gives
             is_aggregated = tapas._calculate_aggregate_mask(
                 inputs["float_answer"], pooled, config.cell_selection_preference, labels, head.aggregation_classifier
             )
             losses *= 1.0 - is_aggregated
         loss = 0.0 if config.disable_per_token_loss else tf.reduce_mean(losses)
         if config.num_aggregation_labels:
-            aggregation = head.aggregation_classifier(pooled)
-            losses = tapas._calculate_aggregation_loss(
-                aggregation, is_aggregated, inputs.get("aggregation_labels"), by_answer,
-                config.num_aggregation_labels, config.aggregation_loss_weight,
-            )  # fmt: skip
-            if by_answer:
-                chosen = tapas.tfp.distributions.Bernoulli(logits=logits)
-                in_table = tf.cast(types[:, :, _ROW] > 0, tf.float32)
-                of_numbers, is_small = tapas._calculate_regression_loss(
-                    inputs["float_answer"], is_aggregated, chosen, inputs["numeric_values"],
-                    inputs["numeric_values_scale"], in_table, aggregation, config,
-                )  # fmt: skip
-                losses = (losses + of_numbers) * is_small
-            loss += tf.reduce_mean(losses)
+            loss += self._aggregation_loss(inputs, pooled, logits, is_aggregated)
         self.add_loss(loss)
         return logits
+
+    def _aggregation_loss(
+        self, inputs: Tensors, pooled: tf.Tensor, logits: tf.Tensor, is_aggregated: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Return the loss of what is done with the cells; with `float_answer`, of the number that comes out too."""
+        config = self.head.config
+        tapas = sys.modules[type(self.head).__module__]
+        aggregation = self.head.aggregation_classifier(pooled)
+        by_answer = is_aggregated is not None
+        losses = tapas._calculate_aggregation_loss(
+            aggregation, is_aggregated, inputs.get("aggregation_labels"), by_answer,
+            config.num_aggregation_labels, config.aggregation_loss_weight,
+        )  # fmt: skip
+        if by_answer:
+            chosen = tapas.tfp.distributions.Bernoulli(logits=logits)
+            in_table = tf.cast(inputs["token_type_ids"][:, :, ROW] > 0, tf.float32)
+            of_numbers, is_small = tapas._calculate_regression_loss(
+                inputs["float_answer"], is_aggregated, chosen, inputs["numeric_values"],
+                inputs["numeric_values_scale"], in_table, aggregation, config,
+            )  # fmt: skip
+            losses = (losses + of_numbers) * is_small
+        return tf.reduce_mean(losses)
 
 
 def _index(tapas: Any, ids: tf.Tensor, size: int) -> Any:

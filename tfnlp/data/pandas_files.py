@@ -1,4 +1,4 @@
-"""Files that pandas reads: Parquet and Excel. It is imported when one is read, as it is no dependency."""
+"""Files that pandas reads: Parquet and Excel. pandas is no dependency, and is imported when one is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.files import OnError, Record, Records, existing_file
+from tfnlp.data.tables import check_names, renamed
 from tfnlp.errors import DataError, VersionError
 
 _READERS = {".parquet": "read_parquet", ".xlsx": "read_excel", ".xls": "read_excel"}
@@ -28,7 +29,7 @@ def read_by_pandas(
         on_error: whether a record that can't be used raises an error, or is left out, counted and reported.
 
     Raises:
-        DataError: if there is no such file, or it is damaged.
+        DataError: if there is no such file, it is damaged, or has no column to rename.
         VersionError: if pandas is missing, or what it needs to read the file.
     """
     path = existing_file(path)
@@ -40,12 +41,14 @@ def read_by_pandas(
             table = getattr(pandas, _READERS[path.suffix.lower()])(path)
         except ImportError as error:
             raise VersionError(
-                f"{path}: pandas reads it, with pyarrow (Parquet) or openpyxl (Excel): `pip install pandas pyarrow "
-                f"openpyxl`. {error}"
+                f"{path}: pandas reads it, with pyarrow (Parquet), openpyxl (.xlsx) or xlrd (.xls): install these. "
+                f"{error}"
             ) from error
-        except (ValueError, OSError, KeyError) as error:  # of many kinds; pyarrow's are among them
+        except Exception as error:  # each of the libraries that pandas asks has its own
             raise DataError(f"{path}: pandas can't read it: {error}") from error
-        named: Any = table.rename(columns=dict(rename or {})).astype(object)
-        yield from named.where(named.notna(), None).to_dict("records")
+        names = renamed([str(name) for name in table.columns], rename or {}, path)
+        check_names(names, path)
+        cells: Any = table.set_axis(names, axis=1).astype(object)
+        yield from cells.where(cells.notna(), None).to_dict("records")
 
     return Records(path, read, on_error)

@@ -72,7 +72,9 @@ class Layout:
             return self.read(path, **options)
         unknown = sorted(set(options) - {"rename", "on_error"})
         if unknown:
-            raise ArgumentError(f"{path}: {', '.join(f'`{name}=`' for name in unknown)} says nothing about such files.")
+            raise ArgumentError(
+                f"{path}: Parquet and Excel files take no {', '.join(f'`{name}=`' for name in unknown)}."
+            )
         return read_by_pandas(path, **options)
 
 

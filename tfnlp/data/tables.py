@@ -79,8 +79,8 @@ def read_table(
         between = separator or (_SEPARATORS[suffix] if suffix != ".csv" else _told_separator(path, encoding))
         # Quotes mean nothing where columns stand between TABs, as in most such files.
         table = _lines_of_cells(path, between, encoding, quoted=between != "\t" or suffix == ".csv")
-        names = list(columns) if columns is not None else _renamed(next(table, ("", []))[1], rename or {}, path)
-        _check_names(names, path)
+        names = list(columns) if columns is not None else renamed(next(table, ("", []))[1], rename or {}, path)
+        check_names(names, path)
         rows = not_empty(((where, cells) for where, cells in table if cells), f"{path}: the file holds no record.")
         for i, (where, cells) in enumerate(rows):
             if not i and columns is not None:
@@ -113,7 +113,8 @@ def _record(names: Sequence[str | None], cells: list[str], where: str) -> Record
     return {name: cell for name, cell in zip(names, cells, strict=True) if name not in (None, "-")}
 
 
-def _check_names(names: Sequence[str | None], path: Path) -> None:
+def check_names(names: Sequence[str | None], path: Path) -> None:
+    """Raise `DataError` if several columns have one name."""
     repeated = sorted({str(name) for name in names if name not in (None, "-") and names.count(name) > 1})
     if repeated:
         raise DataError(f"{path}: several columns are named {repeated[0]!r}. Pass `columns=` to tell them apart.")
@@ -126,7 +127,12 @@ def _told_separator(path: Path, encoding: str | None) -> str:
     return max(_BETWEEN, key=lambda between: counts[between])
 
 
-def _renamed(names: list[str], others: Mapping[str, str], path: Path) -> list[str]:
+def renamed(names: Sequence[str], others: Mapping[str, str], path: Path) -> list[str]:
+    """Return names of columns, others in the place of some.
+
+    Raises:
+        DataError: if there is no column of a name that is to be replaced.
+    """
     names = [name.strip() for name in names]
     wrong = [name for name in others if name not in names]
     if wrong:

@@ -18,7 +18,7 @@ from tfnlp.training.recipe import Recipe
 
 
 def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
-    """Build the `tf.data.Dataset` that `task.model.fit` reads.
+    """Build the `tf.data.Dataset` that the `fit` of `task.training_model()` reads; of most tasks, that is `task.model`.
 
     Args:
         records: a file, a list of records, a table or a dataset, as for `fit`.
@@ -27,8 +27,8 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
         seed: of that order.
 
     Returns:
-        Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of
-        targets by the network's outputs.
+        Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets by the network's
+        outputs; of TAPAS one dict of both.
     """
     rows = _row_source(task, task.source(records))
     return _dataset(task, rows, None, batch_size=batch_size, shuffle=shuffle, seed=seed)

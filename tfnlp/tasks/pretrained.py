@@ -52,7 +52,7 @@ def from_config(cls: Any, config: Any, preprocessor: Any, **options: Any) -> Any
 
     Args:
         config: a Hugging Face configuration.
-        preprocessor: a Hugging Face fast tokenizer.
+        preprocessor: a Hugging Face tokenizer, a fast one for all tasks but TAPAS's.
         options: as in `from_pretrained`.
     """
     return _made(cls, cls.checkpoint_class(cls.auto_class, config), cls.preprocessor_class(preprocessor), options)
@@ -102,11 +102,11 @@ def use_tokenizer(task: Any, tokenizer: Any) -> None:
     """Read texts by another tokenizer than the checkpoint's own.
 
     Args:
-        tokenizer: a directory, a Hub name, or a fast Hugging Face tokenizer.
+        tokenizer: a directory, a Hub name, or a Hugging Face tokenizer of the task's kind.
 
     Raises:
         CheckpointError: if there is none.
-        ArgumentError: if it has more tokens than the network.
+        ArgumentError: if it has more tokens than the network, or the network can't read what it makes.
     """
     kind = task.preprocessor_class
     chosen = kind.from_pretrained(tokenizer) if isinstance(tokenizer, (str, Path)) else kind(tokenizer)
@@ -115,6 +115,7 @@ def use_tokenizer(task: Any, tokenizer: Any) -> None:
             f"the tokenizer has {chosen.num_tokens} tokens and the network {task.config.vocab_size}: they do not "
             "belong together."
         )
+    task.prepare(task.checkpoint, chosen)
     task.preprocessor = chosen
     task.forget_graphs()
 

@@ -190,7 +190,7 @@ class Task(abc.ABC):
 
     @property
     def tokenizer(self) -> Any:
-        """The preprocessor of texts, a `Tokenizer`."""
+        """The preprocessor of texts: a `Tokenizer`, or TAPAS's `TableTokenizer`."""
         return self.preprocessor
 
     @property

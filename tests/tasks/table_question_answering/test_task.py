@@ -110,6 +110,16 @@ def test_tables_of_other_kinds(answerer):
     assert answerer.predict((rows, QUERIES[0])) == expected
     numbers = TABLE | {"age": [30, 40, 3]}
     assert answerer.predict({"table": numbers, "query": QUERIES[0]}) == expected
+    years = {"header": [2019, 2020], "rows": [["1", "2"]]}
+    assert answerer.rows_of(answerer.as_records([(years, QUERIES[0])])).num_rows == 1
+    assert (
+        next(
+            answerer.training_rows(
+                answerer.source([{"table": years, "query": "who", "answers": ["1"], "aggregation_label": 0}])
+            )
+        ).num_rows
+        == 1
+    )
     assert list(answerer.predict(iter([{"table": TABLE, "query": QUERIES[0]}]))) == [expected]
     assert all(expected.cells[i] == list(TABLE.values())[c][r] for i, (r, c) in enumerate(expected.coordinates))
 
@@ -119,6 +129,13 @@ def test_evaluate_and_save(answerer, tmp_path):
     right = [record | {"answers": list(answerer.predict(record).cells)} for record in records]
     assert answerer.evaluate(right).accuracy == 1.0
     assert answerer.evaluate([right[0], right[1] | {"answers": ["nothing"]}]).accuracy == 0.5
+    with pytest.raises(DataError, match=r"29 of the 40 rows of the table fit into 64 tokens"):  # before any epoch
+        answerer.check_validation(answerer.source([LONG | {"answers": ["nothing"]}]))
+    lines = tmp_path / "questions.jsonl"
+    lines.write_text(
+        "".join(json.dumps(record) + "\n" for record in [*right, {"table": {"a": ["1"], "b": []}, "query": "x"}])
+    )
+    assert answerer.evaluate(tfnlp.read_objects(lines, on_error="skip")).num_records == len(right)
     answerer.save(tmp_path / "saved")
     assert TableQuestionAnswerer.from_pretrained(tmp_path / "saved").predict(records) == answerer.predict(records)
     assert tfnlp.load(tmp_path / "saved").predict(records) == answerer.predict(records)
@@ -245,7 +262,10 @@ def test_what_can_t_be_done(directory, answerer, tmp_path):
     for given, message in (
         ({"table": {}, "query": "x"}, r"^question 1: `table` is empty\.$"),
         ({"table": TABLE, "query": " "}, r"^question 1: `query` is empty\.$"),
-        ({"table": "x.csv", "query": "x"}, r"^question 1: `table` must be a table or a dict of columns; found 'x.csv'"),
+        (
+            {"table": "x.csv", "query": "x"},
+            r"^question 1: `table` must be a table or a dict of columns of equal length: ",
+        ),
         (
             {"table": {str(i): ["1"] for i in range(300)}, "query": "x"},
             r"^question 'x': TAPAS can't read its table: Too many columns",
@@ -262,6 +282,8 @@ def test_what_can_t_be_done(directory, answerer, tmp_path):
     assert answerer.predict(LONG, drop_rows=True).coordinates is not None
     with pytest.raises(ArgumentError, match=r"^`stride` is no option of a TableQuestionAnswerer, nor of the network's"):
         TableQuestionAnswerer.from_pretrained(directory, stride=3)
+    with pytest.raises(ArgumentError, match=r"`aggregation_labels` names \[0, 1\], and `num_aggregation_labels` is 3"):
+        TableQuestionAnswerer.from_pretrained(directory, num_aggregation_labels=3, aggregation_labels={0: "A", 1: "B"})
     with pytest.raises(UnsupportedModelError, match="with `select_one_column=False` TAPAS's head can't answer"):
         TableQuestionAnswerer.from_pretrained(directory, select_one_column=False)
 

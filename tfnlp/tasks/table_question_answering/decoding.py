@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.tapas import COLUMN, ROW, SEGMENT
 from tfnlp.outputs import TableAnswer
 from tfnlp.padding import row_ids
 from tfnlp.rows import Column
 from tfnlp.tasks.table_question_answering.records import number_in
-from tfnlp.tasks.table_question_answering.tokenizer import COLUMN, ROW, SEGMENT
 from tfnlp.tasks.text_spans import by_record
 
 _THRESHOLD = 0.5  # from which the mean over a cell's tokens chooses it

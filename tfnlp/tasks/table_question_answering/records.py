@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfnlp.data.files import Record
@@ -22,6 +22,7 @@ LAYOUT = Layout(
     },
     classes="",
     pair=lambda inputs, answers: {**inputs, "answers": answers},
+    options=frozenset({"encoding", "on_error"}),
 )
 
 
@@ -60,7 +61,7 @@ def as_table_question(given: Any, number: int) -> Record:
 
 
 def as_table(given: Any) -> Any:
-    """Make a `pandas.DataFrame` of texts, which is what TAPAS's tokenizer knows.
+    """Make a `pandas.DataFrame` of texts, names of columns included, which is what TAPAS's tokenizer knows.
 
     Args:
         given: a DataFrame, a dict of columns, or a dict of `header` and `rows` as WikiTableQuestions has it.
@@ -72,7 +73,8 @@ def as_table(given: Any) -> Any:
 
     if isinstance(given, Mapping) and {"header", "rows"} <= set(given):
         given = pandas.DataFrame(given["rows"], columns=given["header"])
-    return pandas.DataFrame(given).astype(str).astype(object).reset_index(drop=True)
+    table = pandas.DataFrame(given).astype(str).astype(object).reset_index(drop=True)
+    return table.set_axis([str(name) for name in table.columns], axis=1)
 
 
 def checked_table_questions(source: Source, supervision: Supervision, *, is_training: bool) -> Iterator[Record]:
@@ -98,24 +100,26 @@ def checked_table_questions(source: Source, supervision: Supervision, *, is_trai
         reason = _question_problem(record) or _answer_problem(record, supervision, is_training)
         return reason or (_uniform(record, supervision)[1] if is_training else None)
 
-    made = Source(source.name, lambda: map(_with_table, source), source.is_stream)
+    made = replace(source, read=lambda: map(_with_table, source))
     return checked(made, problem, lambda record: _uniform(record, supervision)[0])
 
 
 def _with_table(record: Record) -> Record:
-    """Return a record with its table as a `pandas.DataFrame`; as it is, if that can't be: `_question_problem` tells."""
+    """Return a record with its table as a `pandas.DataFrame`, or with what keeps it from being one."""
+    if "table" not in record:
+        return record
     try:
         return {**record, "table": as_table(record["table"])}
-    except (KeyError, ValueError, TypeError):
-        return record
+    except (ValueError, TypeError) as error:
+        return {**record, "table": error}
 
 
 def _question_problem(record: Record) -> str | None:
     if "table" not in record or "query" not in record:
         return f"expected 'table' and 'query'; found {sorted(map(str, record))}."
     table = record["table"]
-    if not hasattr(table, "iloc"):
-        return f"`table` must be a table or a dict of columns; found {table!r:.80}."
+    if isinstance(table, Exception):
+        return f"`table` must be a table or a dict of columns of equal length: {table}"
     return text_problem(record["query"], "query") or ("`table` is empty." if table.empty else None)
 
 

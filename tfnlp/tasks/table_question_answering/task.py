@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.tapas import TapasLoss
-from tfnlp.data.batches import Target
+from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, UnsupportedModelError
@@ -68,6 +68,12 @@ class TableQuestionAnswerer(Task):
             raise UnsupportedModelError(
                 f"{checkpoint.name_or_path}: questions about tables need TAPAS, not {config.model_type!r}."
             )
+        count, names = config.num_aggregation_labels, config.aggregation_labels
+        if names and set(names) != set(range(count)):
+            raise ArgumentError(
+                f"{checkpoint.name_or_path}: `aggregation_labels` names {sorted(names)}, and `num_aggregation_labels` "
+                f"is {count}: give each number below that a name, or none."
+            )
         if not config.select_one_column:
             raise UnsupportedModelError(
                 f"{checkpoint.name_or_path}: with `select_one_column=False` TAPAS's head can't answer, on PyTorch as "
@@ -107,9 +113,9 @@ class TableQuestionAnswerer(Task):
             yield training_row(record, number, self.tokenizer, self.supervision, self.settings.max_length)
 
     def check_validation(self, records: Source) -> None:
-        """Raise what is wrong with records that will be evaluated."""
-        for _ in self._to_evaluate(records):
-            pass
+        """Raise what is wrong with records that will be evaluated, tables that are too long among it."""
+        for chunk in chunked(self._to_evaluate(records), CHUNK):
+            self.rows_of(chunk)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return none: `training_model` computes transformers' own of TAPAS.
@@ -205,7 +211,7 @@ class TableQuestionAnswerer(Task):
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return tables and questions as strings. Shape `(batch,)`."""
         tables = [
-            {"header": [str(name) for name in r["table"].columns], "rows": r["table"].values.tolist()} for r in records
+            {"header": list(record["table"].columns), "rows": record["table"].values.tolist()} for record in records
         ]
         return {
             "table": tf.constant([json.dumps(table) for table in tables]),
@@ -244,10 +250,11 @@ class TableQuestionAnswerer(Task):
 
     def answers(self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Any) -> list[TableAnswer]:
         """Write cells down, and the number that comes out of them."""
-        names, nothing = self.config.aggregation_labels or {}, self.config.no_aggregation_label_index
+        names, nothing = self.supervision.aggregations, self.config.no_aggregation_label_index
         aggregations = decoded.get("aggregation", np.full(len(records), -1)).tolist()
         answers = []
         for record, places, index in zip(records, decoded["coordinates"], aggregations, strict=True):
             cells = [(row, column) for row, column in places.tolist() if row >= 0]
-            answers.append(table_answer(record["table"], cells, names.get(index, ""), is_none=index == nothing))
+            name = names[index] if index >= 0 else ""
+            answers.append(table_answer(record["table"], cells, name, is_none=index == nothing))
         return answers

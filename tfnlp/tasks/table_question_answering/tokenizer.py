@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.tapas import ROW
 from tfnlp.errors import DataError, UnsupportedTokenizerError
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.tokenization.pretrained import load_table_tokenizer
 
-SEGMENT, COLUMN, ROW = 0, 1, 2  # places among TAPAS's token types; columns and rows are counted from 1
 _NUM_TYPES = 7  # after those: earlier answer, two ranks of numbers, relation of a number to the question
 
 
@@ -96,10 +96,10 @@ class TableTokenizer(Preprocessor):
             raise DataError(f"{where}: TAPAS can't read its table: {error}.") from error
         num_rows = max(types[ROW] for types in encoded["token_type_ids"][0])
         if num_rows < len(table) and not drop_rows:
+            other = "" if answers else ", or have the last rows left out by `predict(..., drop_rows=True)`"
             raise DataError(
                 f"{where}: {num_rows} of the {len(table)} rows of the table fit into {max_length} tokens: leave out "
-                "rows and columns that the question is not about, or have the last rows left out by "
-                "`predict(..., drop_rows=True)`."
+                f"rows and columns that the question is not about{other}."
             )
         return {name: values[0] for name, values in encoded.items()}
 

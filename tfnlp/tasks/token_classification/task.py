@@ -175,7 +175,7 @@ class TokenClassifier(Task):
         gold: Sequence[str | None],
         predicted: list[Span],
     ) -> None:
-        """Count what is right in a record: `gold` are its words' labels, `found` its entities in characters."""
+        """Count what is right in a record: `gold` are its words' labels, `predicted` its entities in characters."""
         answer = alignment.tag_words(bounds, predicted).tags
         if not self.known_labels.are_tags or self.settings.aggregation == "none":
             default = OUTSIDE if OUTSIDE in self.known_labels.ids else self.known_labels.names[0]
