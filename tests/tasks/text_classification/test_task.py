@@ -329,6 +329,10 @@ def test_xlnet_s_head_reads_the_last_place(tmp_path):
     task.fit(records, epochs=2, verbose=0)
     task.export(tmp_path / "1", samples=[*TEXTS, LONG_TEXT])
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory, padding_side="right")
+    before = task.tokenizer
+    with pytest.raises(ArgumentError, match="reads the last place of a row, where its tokenizer puts padding"):
+        task.use_tokenizer(tokenizer)
+    assert task.tokenizer is before
     tokenizer.save_pretrained(directory)
     with pytest.raises(ArgumentError, match="reads the last place of a row, where its tokenizer puts padding"):
         SequenceClassifier.from_pretrained(directory)
