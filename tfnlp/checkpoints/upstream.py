@@ -54,6 +54,11 @@ def import_heads() -> Any:
     return transformers
 
 
+def encoder_output(hidden: Any) -> Any:
+    """Return the vectors of an encoder, shape `(rows, length, hidden)`, as heads with a decoder take them."""
+    return import_heads().modeling_tf_outputs.TFBaseModelOutput(last_hidden_state=hidden)
+
+
 def prepare_config(config: Any, head: str) -> None:
     """Give a configuration what the head will look for; raise where a head is known to give wrong numbers.
 

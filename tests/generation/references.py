@@ -1,0 +1,122 @@
+"""Small language models of every architecture, and what PyTorch makes of prompts: each alone, without padding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIZE = 60  # of the vocabulary
+PAD, END = 1, 3
+_TOKENS = {"vocab_size": SIZE, "pad_token_id": PAD, "bos_token_id": 2, "eos_token_id": END}
+_GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.5, **_TOKENS}
+_BERT = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 64, "initializer_range": 0.5, "is_decoder": True, **_TOKENS,
+}  # fmt: skip
+_XGLM = {
+    "d_model": 16, "num_layers": 2, "attention_heads": 2, "ffn_dim": 32, "max_position_embeddings": 64,
+    "init_std": 0.5, **_TOKENS,
+}  # fmt: skip
+_OPT = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 32, "word_embed_proj_dim": 16,
+    "max_position_embeddings": 64, "init_std": 0.5, **_TOKENS,
+}  # fmt: skip
+_BART = {
+    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64,
+    "init_std": 0.5, "decoder_start_token_id": END, "forced_eos_token_id": None, **_TOKENS,
+}  # fmt: skip
+_T5 = {
+    "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "initializer_factor": 4.0,
+    "decoder_start_token_id": PAD, **_TOKENS,
+}  # fmt: skip
+_LED = {"max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 64, "attention_window": [4, 4]}
+
+# By model type: the configuration's class and its options.
+CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt2": ("GPT2", _GPT),
+    "bert": ("Bert", _BERT),
+    "camembert": ("Camembert", _BERT),
+    "ctrl": ("CTRL", {**_GPT, "dff": 32}),
+    "gptj": ("GPTJ", {**_GPT, "rotary_dim": 4, "tie_word_embeddings": False}),
+    "mistral": ("Mistral", {**_BERT, "num_key_value_heads": 1}),
+    "openai-gpt": ("OpenAIGPT", _GPT),
+    "opt": ("OPT", _OPT),
+    "rembert": ("RemBert", {**_BERT, "input_embedding_size": 16, "output_embedding_size": 16}),
+    "roberta": ("Roberta", _BERT),
+    "roberta-prelayernorm": ("RobertaPreLayerNorm", _BERT),
+    "xglm": ("XGLM", _XGLM),
+    "xlm-roberta": ("XLMRoberta", _BERT),
+    "xlnet": ("XLNet", {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32, "initializer_range": 0.5, **_TOKENS}),
+}
+SEQ2SEQ: dict[str, tuple[str, dict[str, Any]]] = {
+    "bart": ("Bart", _BART),
+    "t5": ("T5", _T5),
+    "blenderbot": ("Blenderbot", _BART),
+    "blenderbot-small": ("BlenderbotSmall", _BART),
+    "encoder-decoder": ("EncoderDecoder", {}),
+    "led": ("LED", {**_BART, **_LED}),
+    "marian": ("Marian", {**_BART, "decoder_vocab_size": SIZE}),
+    "mbart": ("MBart", _BART),
+    "mt5": ("MT5", {**_T5, "tie_word_embeddings": False, "feed_forward_proj": "gated-gelu"}),
+    "pegasus": ("Pegasus", _BART),
+}
+# PyTorch's `generate` gives these positions from 0, though their networks count from the padding token's id plus one.
+_WRONG_POSITIONS = ("camembert", "roberta", "roberta-prelayernorm", "xlm-roberta")
+
+
+def build_reference(architecture: str, directory: Path) -> Any:
+    """Write a checkpoint with random weights by PyTorch, and return the network."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    is_causal = architecture in CAUSAL
+    kind, options = (CAUSAL if is_causal else SEQ2SEQ)[architecture]
+    config_class = getattr(transformers, f"{kind}Config")
+    if architecture == "encoder-decoder":
+        encoder = transformers.BertConfig(**{**_BERT, "is_decoder": False})
+        decoder = transformers.BertConfig(**_BERT, add_cross_attention=True)
+        config = config_class.from_encoder_decoder_configs(encoder, decoder)
+        config.update({"decoder_start_token_id": 2, **_TOKENS})
+    else:
+        config = config_class(**options)
+    auto = transformers.AutoModelForCausalLM if is_causal else transformers.AutoModelForSeq2SeqLM
+    reference = auto.from_config(config).eval()
+    reference.save_pretrained(directory)
+    return prepared(reference)
+
+
+def prepared(reference: Any) -> Any:
+    """Let PyTorch's `generate` run a network as its `forward` does, where it does not."""
+    if reference.config.model_type in _WRONG_POSITIONS:
+        reference.prepare_inputs_for_generation = lambda input_ids, attention_mask=None, **_: {
+            "input_ids": input_ids,
+            "use_cache": False,
+        }
+    if reference.config.model_type == "xlnet":
+        reference.config.use_mems_eval = False  # else tokens of the prompt are read without those after them
+    return reference
+
+
+def prompts_of(count: int, *, end: tuple[int, ...] = (), seed: int = 0) -> list[list[int]]:
+    """Return prompts of one to eight random tokens, and what ends each."""
+    rng = np.random.default_rng(seed)
+    return [[*rng.integers(4, SIZE, size=size).tolist(), *end] for size in rng.integers(1, 9, size=count)]
+
+
+def generated_by_pytorch(reference: Any, prompt: list[int], **options: Any) -> tuple[list[list[int]], list[float]]:
+    """Return what PyTorch makes of one prompt: the new tokens of each sequence, up to its end, and its beams' scores."""
+    import torch
+
+    with torch.no_grad():
+        made = reference.generate(
+            torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            return_dict_in_generate=True, output_scores=True, **options,
+        )  # fmt: skip
+    start = 1 if reference.config.is_encoder_decoder else len(prompt)
+    sequences = [sequence[start:].tolist() for sequence in made.sequences]
+    scores = made.sequences_scores.exp().tolist() if options.get("num_beams", 1) > 1 else []
+    return [tokens[: tokens.index(END) + 1] if END in tokens else tokens for tokens in sequences], scores

@@ -1,0 +1,1 @@
+"""Text out: how tokens are made one after the other."""

@@ -1,0 +1,56 @@
+"""Decoders: networks that say what comes next, one token after the other, and remember what they have read."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from tfnlp._backend import tf
+from tfnlp.generation.search import Started
+
+Memory = Any  # nested tensors, whose rows lie along one axis
+
+
+class Decoder(Protocol):
+    """Says what comes next.
+
+    Attributes:
+        room: the most tokens of its own that a row may have.
+    """
+
+    room: int
+
+    def read(self, features: dict[str, tf.Tensor]) -> Started:
+        """Read prompts.
+
+        Args:
+            features: of the prompts, at least one, those of tokens filled up on the left.
+        """
+        ...
+
+    def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, Memory]:
+        """Read one token more.
+
+        Args:
+            tokens: Shape `(rows,)`, int32.
+            place: of these, in all rows alike. Scalar, int32.
+            mask: 1 for all tokens that are read, these included; 0 for padding and free places. Shape `(rows, size)`,
+                int32.
+            memory: of the tokens before.
+
+        Returns:
+            The logits of the next token, shape `(rows, vocabulary)`, float32, and what is remembered now.
+        """
+        ...
+
+    def rows_of(self, memory: Memory, rows: tf.Tensor) -> Memory:
+        """Return what is remembered of some rows, each as often as it is named. `rows` has shape `(chosen,)`."""
+        ...
+
+    def shapes(self, memory: Memory) -> Memory:
+        """Return the shapes of what is remembered, None for what grows or depends on the batch."""
+        ...
+
+
+def positions_of(mask: tf.Tensor, first: int = 0) -> tf.Tensor:
+    """Return the position of each token in its row, `first` for padding before it. Shape of `mask`, int32."""
+    return first + tf.maximum(tf.cumsum(mask, 1) - 1, 0)

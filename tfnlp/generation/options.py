@@ -1,0 +1,171 @@
+"""`GenerationOptions`: how text is made, by the names of transformers' `GenerationConfig`. Knows no TensorFlow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from tfnlp.errors import ArgumentError, did_you_mean
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_NEW_TOKENS = 256  # as in transformers' pipeline
+# Options of transformers that change what is made, and that are not done here.
+_NOT_DONE = (
+    "constraints", "diversity_penalty", "dola_layers", "encoder_repetition_penalty", "epsilon_cutoff", "eta_cutoff",
+    "exponential_decay_length_penalty", "force_words_ids", "guidance_scale", "num_beam_groups", "penalty_alpha",
+    "renormalize_logits", "sequence_bias", "watermarking_config",
+)  # fmt: skip
+_OFF = (None, False, 0, 1, [], ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How text is made.
+
+    Attributes:
+        max_new_tokens: the most tokens to make, those of the prompt not counted.
+        max_length: the most tokens of prompt and answer together, instead of `max_new_tokens`.
+        min_new_tokens: the end is not allowed before so many new tokens.
+        min_length: the end is not allowed before so many tokens of prompt and answer together.
+        do_sample: draw tokens by their probabilities, instead of taking the likeliest.
+        temperature: of sampling; what scores are divided by, greater than 0.
+        top_k: sample among so many of the likeliest tokens; 0: among all.
+        top_p: sample among the likeliest tokens that together have this probability, in (0, 1].
+        min_p: sample among tokens that have at least this share of the likeliest one's probability, in [0, 1].
+        typical_p: sample among the tokens whose surprise is nearest to the expected one and that together have this
+            probability, in (0, 1] (Meister et al. 2022).
+        num_beams: of beam search; 1: none.
+        length_penalty: the power of the length that a sequence's log probability is divided by.
+        early_stopping: of beam search: stop once there are `num_beams` whole sequences (`True`), once no better one is
+            likely (`False`), or once none is possible (`"never"`).
+        num_return_sequences: how many sequences to give for each prompt.
+        repetition_penalty: what scores of tokens that stand there already are divided by (Keskar et al. 2019).
+        no_repeat_ngram_size: no sequence of so many tokens comes twice; 0: any may.
+        bad_words_ids: sequences of tokens that may not come.
+        suppress_tokens: tokens that may not come.
+        begin_suppress_tokens: tokens that may not come first.
+        eos_token_id: the tokens that end a sequence.
+        stop_strings: texts that end a sequence, once they stand in it.
+        decoder_start_token_id: what an answer starts with, of models with an encoder.
+        pad_token_id: the token that fills up short sequences.
+        forced_bos_token_id: the first token after the decoder's start: the language, of models of many.
+        forced_eos_token_id: the last token where a sequence has its full length.
+        seed: of sampling.
+    """
+
+    max_new_tokens: int | None = None
+    max_length: int | None = None
+    min_new_tokens: int = 0
+    min_length: int = 0
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 50
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    num_return_sequences: int = 1
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    bad_words_ids: tuple[tuple[int, ...], ...] = ()
+    suppress_tokens: tuple[int, ...] = ()
+    begin_suppress_tokens: tuple[int, ...] = ()
+    eos_token_id: tuple[int, ...] = ()
+    stop_strings: tuple[str, ...] = ()
+    decoder_start_token_id: int | None = None
+    pad_token_id: int = 0
+    forced_bos_token_id: int | None = None
+    forced_eos_token_id: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+        self._check_sampling()
+        if not self.repetition_penalty > 0:
+            raise ArgumentError(f"`repetition_penalty` must be greater than 0; it is {self.repetition_penalty}.")
+        if self.early_stopping not in (True, False, "never"):
+            raise ArgumentError(f"`early_stopping` must be True, False or 'never'; it is {self.early_stopping!r}.")
+        if self.num_return_sequences > self.num_beams and not self.do_sample:
+            raise ArgumentError(
+                f"`num_return_sequences={self.num_return_sequences}` is more than `num_beams={self.num_beams}`: pass "
+                "as many beams, or sample with `do_sample=True`."
+            )
+
+    def _check_lengths(self) -> None:
+        if self.max_new_tokens is not None and self.max_length is not None:
+            raise ArgumentError(
+                f"`max_new_tokens={self.max_new_tokens}` and `max_length={self.max_length}` contradict each other: "
+                "pass one of them."
+            )
+        for name in ("max_new_tokens", "max_length", "num_beams", "num_return_sequences"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(f"`{name}` must be at least 1; it is {value}.")
+        for low, high in (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length")):
+            most = getattr(self, high)
+            if most is not None and getattr(self, low) > most:
+                raise ArgumentError(f"`{low}={getattr(self, low)}` is more than `{high}={most}`.")
+
+    def _check_sampling(self) -> None:
+        if self.do_sample and not self.temperature > 0:
+            raise ArgumentError(
+                f"`temperature` must be greater than 0; it is {self.temperature}. For the likeliest tokens, pass "
+                "`do_sample=False`."
+            )
+        for name in ("top_p", "typical_p"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ArgumentError(f"`{name}` must be in (0, 1]; it is {getattr(self, name)}.")
+        if not 0 <= self.min_p <= 1:
+            raise ArgumentError(f"`min_p` must be in [0, 1]; it is {self.min_p}.")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> GenerationOptions:
+        """Make options of what `generation_config.json` holds; what tfnlp can't do is logged, and left out."""
+        known = {field.name for field in fields(cls)}
+        given = {name: value for name, value in config.items() if name in known and value is not None}
+        unknown = sorted(name for name in _NOT_DONE if config.get(name) not in _OFF)
+        if unknown:
+            logger.warning("generation_config.json asks for %s, which tfnlp does not do", ", ".join(unknown))
+        if "max_new_tokens" in given:
+            given.pop("max_length", None)
+        return cls(**_uniform(given))
+
+    def changed(self, options: Mapping[str, Any]) -> GenerationOptions:
+        """Return these options with others in the place of some.
+
+        Raises:
+            ArgumentError: if an option is unknown, or contradicts another one.
+        """
+        known = [field.name for field in fields(self)]
+        for name in options:
+            if name not in known:
+                raise ArgumentError(f"`{name}` is no option of generation.{did_you_mean(name, known)}")
+        given = _uniform(options)
+        for name, other in (("max_new_tokens", "max_length"), ("max_length", "max_new_tokens")):
+            if name in given:
+                given.setdefault(other, None)  # that of before
+        return replace(self, **given)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return what differs from the defaults, by the names of `generation_config.json`."""
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
+        return {name: value for name, value in own.items() if value != getattr(type(self)(), name)}
+
+
+def _uniform(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with lists as tuples, and one token or text that ends a sequence as several."""
+    given = {name: _as_tuple(value) for name, value in options.items()}
+    for name in ("eos_token_id", "stop_strings"):
+        if isinstance(given.get(name), (int, str)):
+            given[name] = (given[name],)
+    return given
+
+
+def _as_tuple(value: Any) -> Any:
+    """Return lists, also those in lists, as tuples."""
+    return tuple(_as_tuple(item) for item in value) if isinstance(value, (list, tuple)) else value
