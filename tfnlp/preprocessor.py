@@ -64,12 +64,15 @@ class Preprocessor(abc.ABC):
         """The columns of rows that features are made of."""
         return list(self.specs)
 
-    def features(self, rows: Rows, size: tf.Tensor | int | None = None) -> dict[str, tf.Tensor]:
+    def features(
+        self, rows: Rows, size: tf.Tensor | int | None = None, side: Side | None = None
+    ) -> dict[str, tf.Tensor]:
         """Make a network's inputs of rows.
 
         Args:
             rows: of tensors.
             size: to which rows are filled up; None: that of the longest.
+            side: where they are filled up; None: on `padding_side`.
 
         Returns:
             Shape `(rows, size, ...)` each; of columns with one element a row, `(rows, ...)`.
@@ -81,7 +84,7 @@ class Preprocessor(abc.ABC):
                 features[name] = column.values
                 continue
             wanted = size_of(column) if size is None or name in self.own_sizes else size
-            matrix = filled(column, self.fills.get(name, 0), wanted, self.padding_side)
+            matrix = filled(column, self.fills.get(name, 0), wanted, side or self.padding_side)
             features[name] = tf.ensure_shape(matrix, [None, *spec.shape])
         return features
 

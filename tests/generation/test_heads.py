@@ -13,6 +13,8 @@ from tfnlp.generation.loop import generate
 from tfnlp.generation.options import GenerationOptions
 
 pytest.importorskip("torch")
+# Of transformers' own code, which builds some heads with them.
+pytestmark = pytest.mark.filterwarnings("ignore:`TFSharedEmbeddings`", "ignore:The initializer")
 QUICK = ("gpt2", "t5")
 
 

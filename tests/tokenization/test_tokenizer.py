@@ -5,6 +5,7 @@ from tokenizers import Regex, pre_tokenizers
 from tests.tiny import TEXTS, build_tokenizer
 from tfnlp.errors import ArgumentError, UnsupportedTokenizerError
 from tfnlp.rows import as_numpy
+from tfnlp.tokenization.rust_rows import rows_by_rust, spaced_before
 from tfnlp.tokenization.tokenizer import Tokenizer
 
 WORDS = [text.split() for text in TEXTS]
@@ -27,7 +28,12 @@ def test_rust_and_graph_encode_alike(tokenizers, texts, options, name):
 
 def assert_same_rows(tokenizer, texts, pairs, max_length, stride, truncation):
     ours = as_numpy(tokenizer.rows(texts, pairs, max_length=max_length, stride=stride, truncation=truncation))
-    theirs = tokenizer._rows_by_rust(texts, pairs, max_length, stride, truncation)
+    are_words = not isinstance(texts[0], str)
+    by_rust = rows_by_rust(
+        spaced_before(tokenizer.hf) if are_words else tokenizer.hf, texts, pairs, are_words=are_words,
+        max_length=max_length, stride=stride, truncation=truncation, add_special_tokens=True,
+    )  # fmt: skip
+    theirs = as_numpy(by_rust)
     assert np.array_equal(ours.row_to_record, theirs.row_to_record)
     assert set(ours.columns) == set(theirs.columns)
     for name, column in ours.columns.items():

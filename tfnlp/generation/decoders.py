@@ -15,9 +15,11 @@ class Decoder(Protocol):
 
     Attributes:
         room: the most tokens of its own that a row may have.
+        continues: whether the tokens of prompts are its own; else it starts with one.
     """
 
     room: int
+    continues: bool
 
     def read(self, features: dict[str, tf.Tensor]) -> Started:
         """Read prompts.

@@ -80,6 +80,8 @@ class _XLNetHead:
 class CachedDecoder:
     """A head that keeps keys and values of the tokens before."""
 
+    continues = True
+
     def __init__(self, head: _Head, room: int) -> None:
         self._head, self.room = head, room
 
@@ -103,6 +105,8 @@ class CachedDecoder:
 
 class RecomputingDecoder:
     """A head that reads all tokens again for every new one."""
+
+    continues = True
 
     def __init__(self, head: Any, room: int) -> None:
         self._head, self.room = head, room
@@ -129,6 +133,8 @@ class RecomputingDecoder:
 
 class Seq2SeqDecoder:
     """A head with an encoder, which reads the prompts once; answers start with one token."""
+
+    continues = False
 
     def __init__(self, head: Any, start_id: int, room: int) -> None:
         self._head, self._start_id, self.room = head, start_id, room

@@ -30,7 +30,7 @@ def generate(
     """
     search = search_of(decoder, options, ends)
     started = decoder.read(features)
-    limits = limits_of(started.mask, options, decoder.room)
+    limits = limits_of(tf.reduce_sum(started.mask, 1), options, decoder.room)
     state = search.start(started, limits, numbers, tf.reduce_max(limits))
     (state,) = tf.while_loop(
         lambda state: tf.reduce_any(search.is_open(state)),

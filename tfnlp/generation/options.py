@@ -18,7 +18,7 @@ _NOT_DONE = (
     "exponential_decay_length_penalty", "force_words_ids", "guidance_scale", "num_beam_groups", "penalty_alpha",
     "renormalize_logits", "sequence_bias", "watermarking_config",
 )  # fmt: skip
-_OFF = (None, False, 0, 1, [], ())
+_OFF: tuple[Any, ...] = (None, False, 0, 1, [], ())
 
 
 @dataclass(frozen=True, kw_only=True)

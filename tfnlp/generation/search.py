@@ -71,18 +71,17 @@ class Search(Protocol):
         ...
 
 
-def limits_of(mask: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tensor:
+def limits_of(lengths: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tensor:
     """Return how many new tokens each row may have.
 
     Args:
-        mask: of the decoder's own tokens. Shape `(rows, length)`, int32.
+        lengths: how many tokens of its own a decoder starts with. Shape `(rows,)`, int32.
         options: of generation.
         room: the most tokens that the decoder takes.
 
     Returns:
-        At least 1; whether a prompt and its answer fit is checked before. Shape `(rows,)`, int32.
+        At least 1, even where that is too many: see `excess_of`. Shape `(rows,)`, int32.
     """
-    lengths = tf.reduce_sum(mask, 1)
     if options.max_new_tokens is not None:
         limits = tf.fill(tf.shape(lengths), options.max_new_tokens)
     elif options.max_length is not None:
@@ -90,6 +89,12 @@ def limits_of(mask: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tens
     else:
         limits = tf.minimum(room - lengths, DEFAULT_NEW_TOKENS)
     return tf.maximum(limits, 1)
+
+
+def excess_of(lengths: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tensor:
+    """Return by how many tokens rows, with the new ones, are too long; arguments as for `limits_of`."""
+    most = room if options.max_length is None else min(room, options.max_length)
+    return lengths + limits_of(lengths, options, room) - most
 
 
 def starts_of(mask: tf.Tensor) -> tf.Tensor:

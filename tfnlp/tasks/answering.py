@@ -10,7 +10,7 @@ import numpy as np
 from tfnlp._backend import tf
 from tfnlp.data.files import Record
 from tfnlp.rows import Rows, as_numpy
-from tfnlp.tasks.network import Outputs
+from tfnlp.running import Outputs
 from tfnlp.tasks.prediction import predicted
 
 Tensors = dict[str, Any]
@@ -54,7 +54,7 @@ def ask(
         if progress is not None:
             progress(done, num_rows)
 
-    outputs = task.network.run(rows, advance=advance)
+    outputs = task.answerer(settings).run(rows, advance=advance)
     return Asked(rows, outputs, _decoded(task, outputs, rows, inputs, settings))
 
 

@@ -89,3 +89,15 @@ class HeadLabels:
 
     def __repr__(self) -> str:
         return "labels not known yet" if self.labels is None else f"{len(self.labels)} labels"
+
+
+def set_labels(task: Any, names: Sequence[str]) -> None:
+    """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
+
+    Raises:
+        ArgumentError: if they are no list, or the task has no labels.
+        LabelError: if the network is already built with others.
+    """
+    if task.learned.labels is None:
+        raise ArgumentError(f"a {type(task).__name__} has no labels to name.")
+    task.learned = replace(task.learned, labels=task.learned.labels.named(names, task.checkpoint))

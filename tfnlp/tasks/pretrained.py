@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,15 @@ def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **opti
     hub: dict[str, Any] = {key: options.pop(key) for key in LOCATION if key in options}
     checkpoint = cls.checkpoint_class.from_pretrained(cls.auto_class, name_or_path, seed=seed, **hub)
     preprocessor = cls.preprocessor_class.from_pretrained(name_or_path, **hub)
+    of_others = cls.settings_of_others(checkpoint)
     saved = checkpoint.settings_of(cls.__name__)
     if saved is None:
-        saved = cls.settings_of_others(checkpoint)
+        saved = of_others
         if "max_length" in saved:
             saved["max_length"] = min(saved["max_length"], checkpoint.position_limit(preprocessor.max_length))
     elif options.get("max_length") is not None:
         saved.pop("stride", None)  # it was chosen for the saved length
-    task = _made(cls, checkpoint, preprocessor, {**saved, **options})
+    task = _made(cls, checkpoint, preprocessor, {**of_others, **saved, **options})
     if task.labels is not None or task.learned.labels is None:
         _ = task.head  # a damaged checkpoint shows now
     return task
@@ -133,5 +134,5 @@ def save(task: Any, directory: str | Path) -> None:
     with written_whole(directory, is_older=holds_checkpoint) as target:
         task.checkpoint.save(target)
         task.preprocessor.save(target)
-        write_settings(target, type(task).__name__, asdict(task.settings))
+        write_settings(target, type(task).__name__, task.own_settings)
         task.write_for_others(target)

@@ -15,8 +15,9 @@ from tfnlp.tasks.answering import Tensors
 
 def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Answer in a graph: the exported signature's inputs to its outputs."""
-    rows = task.rows(inputs, task.settings)
-    return _served(task, task.decode(task.network.run_in_graph(rows), rows, inputs, task.settings))
+    settings = task.settings
+    rows = task.rows(inputs, settings)
+    return _served(task, task.decode(task.answerer(settings).run_in_graph(rows), rows, inputs, settings))
 
 
 def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:

@@ -15,15 +15,15 @@ from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, as_source
-from tfnlp.errors import ArgumentError
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.reports import BaseReport
 from tfnlp.rows import Rows
-from tfnlp.tasks import answering, fitting, pretrained, serving
+from tfnlp.running import Features, Outputs, Runner
+from tfnlp.tasks import answering, fitting, head_labels, pretrained, serving
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Features, Network, Outputs, per_row
+from tfnlp.tasks.network import Network, per_row
 from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.recipe import Recipe
@@ -116,7 +116,7 @@ class Task(abc.ABC):
 
     @classmethod
     def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Return the settings that files of other libraries tell of a checkpoint which tfnlp has not written."""
+        """Return the settings that files of other libraries tell of a checkpoint; those of `tfnlp.json` come first."""
         return {}
 
     def write_for_others(self, directory: Path) -> None:  # noqa: B027 -- a hook
@@ -203,6 +203,11 @@ class Task(abc.ABC):
         self.learned = Learned(settings, self.learned.labels)
 
     @property
+    def own_settings(self) -> dict[str, Any]:
+        """The settings that are kept in `tfnlp.json`; others have files of their own."""
+        return asdict(self.settings)
+
+    @property
     def labels(self) -> Any:
         """The labels in the order of their ids, a `LabelMap`; None: unknown yet, or the task has none."""
         return None if self.learned.labels is None else self.learned.labels.labels
@@ -217,16 +222,7 @@ class Task(abc.ABC):
         assert self.learned.labels is not None, "a task with labels"
         return self.learned.labels.known
 
-    def set_labels(self, names: Sequence[str]) -> None:
-        """Name the labels. Where they are not the checkpoint's own, its head's weights are initialised anew.
-
-        Raises:
-            ArgumentError: if they are no list, or the task has no labels.
-            LabelError: if the network is already built with others.
-        """
-        if self.learned.labels is None:
-            raise ArgumentError(f"a {type(self).__name__} has no labels to name.")
-        self.learned = Learned(self.settings, self.learned.labels.named(names, self.checkpoint))
+    set_labels = head_labels.set_labels
 
     @property
     def head(self) -> Any:
@@ -240,6 +236,11 @@ class Task(abc.ABC):
             labels.write(self.config)
         is_fresh = labels is not None and labels.is_fresh
         return self.checkpoint.build(num_tokens=self.preprocessor.num_tokens, fresh_head=is_fresh)
+
+    def answerer(self, settings: Any) -> Runner:
+        """Return what runs over rows to answer, by settings: the network, or what asks it again and again."""
+        del settings
+        return self.network
 
     @property
     def network(self) -> Network:
@@ -267,7 +268,7 @@ class Task(abc.ABC):
         return self.network.forward
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in asdict(self.settings).items())
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.own_settings.items())
         labels = "" if self.learned.labels is None else f"{self.learned.labels}, "
         return f"{type(self).__name__}({self.config.model_type}, {labels}{settings})"
 

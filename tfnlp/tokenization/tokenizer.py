@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tokenizers
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, ExportError, UnsupportedTokenizerError
+from tfnlp.padding import Side
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows
 from tfnlp.tokenization.checking import check_tokenizer
 from tfnlp.tokenization.graph.graph_tokenizer import GraphTokenizer
 from tfnlp.tokenization.graph.template import check_window
 from tfnlp.tokenization.pretrained import load_tokenizer
+from tfnlp.tokenization.rust_rows import as_lists, rows_by_rust, spaced_before
 
 _UNLIMITED = 1_000_000  # transformers writes 1e30 for "no maximum"
 
@@ -139,19 +138,22 @@ class Tokenizer(Preprocessor):
         """The columns of rows that features are made of: the mask tells tokens from padding, and is made here."""
         return ["input_ids", *(name for name in self.input_names if name not in ("input_ids", "attention_mask"))]
 
-    def features(self, rows: Rows, size: tf.Tensor | int | None = None) -> dict[str, tf.Tensor]:
-        """Make a network's inputs of rows, filled up on the tokenizer's own side.
+    def features(
+        self, rows: Rows, size: tf.Tensor | int | None = None, side: Side | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Make a network's inputs of rows.
 
         Args:
             rows: of tensors.
             size: to which rows are filled up; None: that of the longest.
+            side: where they are filled up; None: on the tokenizer's own side.
 
         Returns:
             Shape `(rows, size)`, int32, each.
         """
         ids = rows.columns["input_ids"]
         mask = Column(tf.ones_like(ids.values), ids.splits)
-        return super().features(rows._replace(columns={**rows.columns, "attention_mask": mask}), size)
+        return super().features(rows._replace(columns={**rows.columns, "attention_mask": mask}), size, side)
 
     def check(self, samples: Sequence[str]) -> None:
         """Compare the tokenizer in the graph with the checkpoint's own.
@@ -174,8 +176,9 @@ class Tokenizer(Preprocessor):
         max_length: int | None = None,
         stride: int = 0,
         truncation: str | None = None,
+        add_special_tokens: bool = True,
     ) -> Rows:
-        """Tokenize texts, or lists of words, or pairs of texts, with special tokens.
+        """Tokenize texts, or lists of words, or pairs of texts.
 
         In a graph, or where the tokenizer is compiled, it is run as TensorFlow ops; else by Rust.
 
@@ -186,6 +189,7 @@ class Tokenizer(Preprocessor):
             stride: how many tokens two neighbouring rows of a text share.
             truncation: of a pair, which text is cut into several rows (`only_second`, as is usual, or `only_first`), or
                 `longest_first`, by which a pair has one row.
+            add_special_tokens: whether to add those of the checkpoint's template.
 
         Returns:
             Rows of tensors, with these columns, all int32:
@@ -202,15 +206,24 @@ class Tokenizer(Preprocessor):
             UnsupportedTokenizerError: in a graph, if the tokenizer can't be compiled.
         """
         if self._compiled is None and tf.executing_eagerly():
-            pairs = None if text_pairs is None else _as_lists(text_pairs)
-            by_rust = self._rows_by_rust(_as_lists(texts), pairs, max_length, stride, truncation)
-            return tf.nest.map_structure(lambda array: None if array is None else tf.constant(array), by_rust)
+            if max_length is not None:
+                self.check_window(max_length, stride)
+            pairs = None if text_pairs is None else as_lists(text_pairs)
+            texts = as_lists(texts)
+            are_words = bool(texts) and not isinstance(texts[0], str)
+            return rows_by_rust(
+                self._for_words if are_words else self.hf, texts, pairs, are_words=are_words, max_length=max_length,
+                stride=stride, truncation=truncation, add_special_tokens=add_special_tokens,
+            )  # fmt: skip
         try:
-            encoded = self.graph(texts, text_pairs, max_length=max_length, stride=stride, truncation=truncation)
+            encoded = self.graph(
+                texts, text_pairs, max_length=max_length, stride=stride, truncation=truncation,
+                add_special_tokens=add_special_tokens,
+            )  # fmt: skip
         except tf.errors.InvalidArgumentError as error:
             if text_pairs is None or "leaves no room" not in str(error):
                 raise
-            fixed = _as_lists(text_pairs if truncation == "only_first" else texts)
+            fixed = as_lists(text_pairs if truncation == "only_first" else texts)
             longest = max(fixed, key=lambda text: len(self.hf(text, add_special_tokens=False)["input_ids"]))
             raise ArgumentError(
                 f"one text of a pair leaves no room for a window of the other: {longest!r:.80}, with "
@@ -223,78 +236,8 @@ class Tokenizer(Preprocessor):
 
     @cached_property
     def _for_words(self) -> Any:
-        """The same tokenizer for texts that come as words: one of bytes must put the space before each itself."""
-        if getattr(self.hf, "add_prefix_space", True):
-            return self.hf
-        spec = json.loads(self.hf.backend_tokenizer.to_str())
-        pre_tokenizer, post_processor = spec["pre_tokenizer"], spec["post_processor"] or {}
-        parts = [
-            *pre_tokenizer.get("pretokenizers", [pre_tokenizer]),
-            *post_processor.get("processors", [post_processor]),
-        ]
-        for part in parts:
-            if "add_prefix_space" in part:
-                part["add_prefix_space"] = True
-        spaced = copy.deepcopy(self.hf)
-        spaced.add_prefix_space = True
-        spaced._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(spec))
-        return spaced
-
-    def _rows_by_rust(
-        self,
-        texts: list[Any],
-        text_pairs: list[str] | None,
-        max_length: int | None,
-        stride: int,
-        truncation: str | None,
-    ) -> Rows:
-        """Do what `rows` does by the Rust tokenizer. Returns rows of NumPy arrays."""
-        if max_length is not None:
-            self.check_window(max_length, stride)
-        are_words = bool(texts) and not isinstance(texts[0], str)
-        is_cut = max_length is not None
-        cut = "only_first" if text_pairs is None else truncation or "only_second"
-        encoded = (self._for_words if are_words else self.hf)(
-            texts,
-            text_pairs,
-            is_split_into_words=are_words,
-            truncation=cut if is_cut else False,
-            max_length=max_length,
-            stride=stride,
-            return_overflowing_tokens=is_cut and cut != "longest_first",
-            verbose=False,
-        )
-        rows = encoded.encodings
-        splits = np.cumsum([0, *(len(row.ids) for row in rows)])
-        offsets = _joined([row.offsets for row in rows]).reshape(-1, 2)
-        flat = {
-            "input_ids": _joined([row.ids for row in rows]),
-            "token_type_ids": _joined([row.type_ids for row in rows]),
-            "word_ids": _joined([[-1 if word is None else word for word in row.word_ids] for row in rows]),
-            "special_tokens_mask": _joined([row.special_tokens_mask for row in rows]),
-            "sequence_ids": _joined([[-1 if text is None else text for text in row.sequence_ids] for row in rows]),
-            "starts": offsets[:, 0],
-            "ends": offsets[:, 1],
-        }
-        record = np.asarray(encoded.get("overflow_to_sample_mapping", range(len(rows))), np.int32)
-        return Rows({name: Column(values, splits) for name, values in flat.items()}, record)
+        return spaced_before(self.hf)
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer's files."""
         self.hf.save_pretrained(str(directory))
-
-
-def _joined(rows: Sequence[Sequence[Any]]) -> np.ndarray:
-    return np.array([value for row in rows for value in row], np.int32)
-
-
-def _as_lists(batch: Any) -> list[Any]:
-    """Return a batch of texts, tensors among them, as a list of strings or of lists of strings."""
-    if not tf.is_tensor(batch):
-        return list(batch)
-    values = batch.to_list() if isinstance(batch, tf.RaggedTensor) else batch.numpy().tolist()
-    return [_decoded(text) for text in values]
-
-
-def _decoded(text: Any) -> Any:
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else [_decoded(word) for word in text]

@@ -20,6 +20,7 @@ from tfnlp.outputs import Fills
 from tfnlp.padding import filled, size_of
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Rows
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.masked_lm.decoding import best_fills, probabilities_of_masks
 from tfnlp.tasks.masked_lm.filling import Filler, filler_of
@@ -27,7 +28,7 @@ from tfnlp.tasks.masked_lm.masking import Masking, repeatable_uniform
 from tfnlp.tasks.masked_lm.records import LAYOUT, text_source
 from tfnlp.tasks.masked_lm.rows import PlainRows
 from tfnlp.tasks.masked_lm.settings import MaskedLMSettings
-from tfnlp.tasks.network import TOKENS_PER_BATCH, Features, Outputs
+from tfnlp.tasks.network import TOKENS_PER_BATCH
 from tfnlp.tasks.prediction import check_top_k
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task

@@ -15,9 +15,9 @@ from tfnlp.export import TOLERANCE
 from tfnlp.outputs import Choice, Choices
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Column, Rows
+from tfnlp.running import Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.multiple_choice.records import LAYOUT, as_choices, checked_choices
-from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import check_top_k, is_record
 from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tasks.task import Task

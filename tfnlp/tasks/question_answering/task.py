@@ -20,9 +20,10 @@ from tfnlp.outputs import Answer, Answers
 from tfnlp.padding import row_ids
 from tfnlp.reports import AnswerReport
 from tfnlp.rows import Column, Rows
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Features, Outputs, per_element
+from tfnlp.tasks.network import per_element
 from tfnlp.tasks.prediction import check_top_k, is_record
 from tfnlp.tasks.question_answering.decoding import RowTokens, Rules, best_answers, named_answers
 from tfnlp.tasks.question_answering.metrics import Language, answer_report, best_null_threshold

@@ -21,8 +21,9 @@ from tfnlp.errors import ArgumentError, UnsupportedModelError
 from tfnlp.outputs import TableAnswer
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Rows
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
-from tfnlp.tasks.network import Features, Outputs, per_element, per_row
+from tfnlp.tasks.network import per_element, per_row
 from tfnlp.tasks.prediction import PROGRESS_AFTER
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.table_question_answering.decoding import chosen_cells, table_answer

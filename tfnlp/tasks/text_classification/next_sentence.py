@@ -16,8 +16,8 @@ from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label
 from tfnlp.reports import ClassificationReport
 from tfnlp.rows import Rows
+from tfnlp.running import Outputs
 from tfnlp.tasks.answering import Tensors
-from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import compared
 from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tasks.task import Task

@@ -21,10 +21,10 @@ from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.rows import Rows
+from tfnlp.running import Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.prediction import check_top_k, compared
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task

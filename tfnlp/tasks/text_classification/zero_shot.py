@@ -19,10 +19,10 @@ from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
 from tfnlp.reports import ClassificationReport
 from tfnlp.rows import Rows, as_numpy
+from tfnlp.running import Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Outputs
 from tfnlp.tasks.settings import Settings, WindowSettings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids

@@ -19,9 +19,9 @@ from tfnlp.outputs import Predictions
 from tfnlp.padding import flattened
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Features, Outputs
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_encoding.pooling import Pooling

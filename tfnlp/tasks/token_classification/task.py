@@ -18,10 +18,11 @@ from tfnlp.labels import OUTSIDE, LabelMap, Span
 from tfnlp.outputs import Entities, Entity
 from tfnlp.reports import Report
 from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import Features, Outputs, per_element
+from tfnlp.tasks.network import per_element
 from tfnlp.tasks.prediction import alike
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
