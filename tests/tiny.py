@@ -88,6 +88,13 @@ _SMALL = {
 _SMALL_DISTILBERT = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64}
 _SMALL_FUNNEL = {"block_sizes": [1, 1], "num_decoder_layers": 1, "d_model": 16, "n_head": 2, "d_head": 8, "d_inner": 32}
 _SMALL_GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "bos_token_id": 0, "eos_token_id": 0}
+_SMALL_T5 = {
+    "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0, "initializer_factor": 1.0,
+}  # fmt: skip
+_SMALL_BART = {
+    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64, "forced_eos_token_id": None,
+}  # fmt: skip
 _SMALL_XLNET = {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
 _DISENTANGLED = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -120,6 +127,7 @@ FAMILIES = {
     "electra": Family("Electra", sizes={"embedding_size": 8}),
     "roberta": Family("Roberta", "bytes"),
     "albert": Family("Albert", "unigram", sizes={"embedding_size": 8}),
+    "bart": Family("Bart", "bytes", sizes=_SMALL_BART, is_alone=True),
     "camembert": Family("Camembert", "pieces"),
     "convbert": Family("ConvBert", sizes={"embedding_size": 16, "head_ratio": 2}),
     "deberta": Family("Deberta", "bytes", sizes=_DISENTANGLED),
@@ -136,6 +144,7 @@ FAMILIES = {
     "rembert": Family("RemBert", "pieces", sizes={"input_embedding_size": 16, "output_embedding_size": 16}),
     "roberta-prelayernorm": Family("RobertaPreLayerNorm", "bytes", tokenizer="Roberta"),
     "roformer": Family("RoFormer", tokenizer="Bert", sizes={"embedding_size": 16}),
+    "t5": Family("T5", "pieces", sizes=_SMALL_T5, is_alone=True),
     "xlm-roberta": Family("XLMRoberta", "pieces"),
     "xlnet": Family("XLNet", "pieces", sizes=_SMALL_XLNET, is_alone=True),
 }

@@ -231,6 +231,31 @@ class TableAnswer(Part):
     value: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Generation(Part):
+    """A text that was made.
+
+    Attributes:
+        text: without the prompt.
+        ids: of its tokens, with that which ended it.
+        score: the mean probability of its tokens, as a geometric mean, in [0, 1].
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    score: float
+
+
+class Generations(Items[Generation]):
+    """Several texts made for one input, the best first where beams were searched. Equals a list of the same texts."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the texts as plain data, ready for JSON."""
+        return {"generations": [generation.to_dict() for generation in self._items]}
+
+
 class Predictions(Items[T]):
     """The answers for several inputs, in their order. Equals a list of the same answers."""
 

@@ -19,7 +19,8 @@ class Preprocessor(abc.ABC):
 
     Attributes:
         padding_side: where rows are filled up.
-        own_sizes: the columns that are not as long as the first one; each is filled up to the longest of its own.
+        own_sizes: the columns that are not as long as the first one; each is filled up on the right to the longest of
+            its own.
     """
 
     padding_side: Side = "right"
@@ -83,8 +84,10 @@ class Preprocessor(abc.ABC):
             if column.splits is None:
                 features[name] = column.values
                 continue
-            wanted = size_of(column) if size is None or name in self.own_sizes else size
-            matrix = filled(column, self.fills.get(name, 0), wanted, side or self.padding_side)
+            is_own = name in self.own_sizes
+            wanted = size_of(column) if size is None or is_own else size
+            where = "right" if is_own else side or self.padding_side
+            matrix = filled(column, self.fills.get(name, 0), wanted, where)
             features[name] = tf.ensure_shape(matrix, [None, *spec.shape])
         return features
 

@@ -29,9 +29,9 @@ def generated(decoder, prompts, side, **options):
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False)
     def run(ids, mask):
-        numbers = tf.range(tf.shape(ids)[0])
+        seeds = tf.zeros([tf.shape(ids)[0], 2], tf.int32)
         features = {"input_ids": ids, "attention_mask": mask}
-        return generate(decoder, features, numbers, options, Ends(options.eos_token_id))
+        return generate(decoder, features, seeds, options, Ends(options.eos_token_id))
 
     def filled(rows, fill):
         free = [[fill] * (longest - len(row)) for row in rows]

@@ -187,7 +187,7 @@ def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> Loa
 
 def head_variables(model: keras.Model) -> list[Any]:
     """Return the variables of a built head that are not part of its base model."""
-    base = {id(variable) for variable in getattr(model, model.base_model_prefix).weights}
+    base = {id(variable) for variable in getattr(model, model.base_model_prefix, model).weights}
     return [variable for variable in model.weights if id(variable) not in base]
 
 

@@ -251,14 +251,14 @@ def text_problem(text: Any, name: str, *, may_be_empty: bool = False) -> str | N
     return None
 
 
-def as_text(given: Any, number: int) -> str:
+def as_text(given: Any, number: int, *, may_be_empty: bool = True) -> str:
     """Return the text of what `predict` takes: a text, or a dict of `text`.
 
     Raises:
-        DataError: if it is neither; `number` says which it is.
+        DataError: if it is neither, or empty where it may not be; `number` says which it is.
     """
     text: Any = given.get("text") if isinstance(given, Mapping) else given
-    problem = text_problem(text, "text", may_be_empty=True)
+    problem = text_problem(text, "text", may_be_empty=may_be_empty)
     if problem is not None:
         raise DataError(f"text {number}: {problem}")
     return text

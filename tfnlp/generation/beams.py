@@ -27,7 +27,7 @@ class Beams(NamedTuple):
         mask: 1 for tokens, 0 for padding and free places. Shape `(rows * beams, size)`, int32.
         starts: the first place of each prompt. Shape `(rows,)`, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
-        numbers: of rows, by which they are sampled. Shape `(rows,)`, int32.
+        seeds: of rows, by which they are sampled. Shape `(rows, 2)`, int32.
         done: the best whole sequences. Shape `(rows, beams, size)`, int32.
         lengths: of their new tokens. Shape `(rows, beams)`, int32.
         scores: of whole sequences. Shape `(rows, beams)`, float32.
@@ -44,7 +44,7 @@ class Beams(NamedTuple):
     mask: tf.Tensor
     starts: tf.Tensor
     limits: tf.Tensor
-    numbers: tf.Tensor
+    seeds: tf.Tensor
     done: tf.Tensor
     lengths: tf.Tensor
     scores: tf.Tensor
@@ -70,7 +70,7 @@ class BeamSearch:
         self._decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def start(self, started: Started, limits: tf.Tensor, numbers: tf.Tensor, most: tf.Tensor) -> Beams:
+    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Beams:
         """Choose the first token of each beam."""
         beams = self._options.num_beams
         num_rows = tf.shape(started.tokens)[0]
@@ -84,7 +84,7 @@ class BeamSearch:
             mask=tf.gather(with_room(started.mask, most), rows),
             starts=starts_of(started.mask),
             limits=limits,
-            numbers=numbers,
+            seeds=seeds,
             done=tokens,
             lengths=tf.ones([num_rows, beams], tf.int32),
             scores=tf.fill([num_rows, beams], _NEVER),
@@ -141,7 +141,7 @@ class BeamSearch:
         together = tf.reshape(together, [-1, num_beams * vocabulary])
         order = together
         if options.do_sample:  # without putting back: by Gumbel's noise (Kool et al. 2019)
-            noise = uniform(options.seed, state.numbers, num_beams * vocabulary, state.num_new)
+            noise = uniform(state.seeds, num_beams * vocabulary, state.num_new)
             order = together - tf.math.log(-tf.math.log(tf.maximum(noise, 1e-20)))
         _, best = tf.math.top_k(order, max(2, 1 + len(options.eos_token_id)) * num_beams)
         beams, chosen = best // vocabulary, best % vocabulary

@@ -23,7 +23,7 @@ from tfnlp.running import Outputs, Runner, with_a_row
 class Generator(Runner):
     """Makes text for rows of prompts.
 
-    Rows have a column `numbers` beside those of the preprocessor, one for each row, by which it is sampled.
+    Rows have a column `seeds` beside those of the preprocessor: for each, a seed and the number of its record from 0.
 
     Attributes:
         decoder: says what comes next.
@@ -50,12 +50,13 @@ class Generator(Runner):
     @property
     def column_names(self) -> list[str]:
         """The columns of rows that it reads."""
-        return [*self.preprocessor.column_names, "numbers"]
+        return [*self.preprocessor.column_names, "seeds"]
 
     @property
     def column_specs(self) -> dict[str, Column]:
         """The columns as `on_rows` takes them."""
-        return {**super().column_specs, "numbers": Column(tf.TensorSpec([None], tf.int32))}
+        seeds = Column(tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None], tf.int64))
+        return {**super().column_specs, "seeds": seeds}
 
     def sizes(self, lengths: tf.Tensor) -> tf.Tensor:
         """Return how many tokens rows may have with the new ones, those of all beams."""
@@ -79,12 +80,18 @@ class Generator(Runner):
         self._check(as_numpy(rows))
         return super().run(rows, **how)
 
+    def fits(self, lengths: np.ndarray) -> np.ndarray:
+        """Tell which prompts can be read, with what is to be made of them. Shape of `lengths`, bool."""
+        own = self._own(tf.constant(lengths, tf.int32))
+        room = excess_of(own, self.options, self.decoder.room).numpy() <= 0
+        return room & (lengths > 0) & (lengths <= self.longest)
+
     def _own(self, lengths: tf.Tensor) -> tf.Tensor:
         """Return how many of the decoder's own tokens there are at first."""
         return lengths if self.decoder.continues else tf.ones_like(lengths)
 
     def _check(self, rows: Rows) -> None:
-        lengths, numbers, room = rows.lengths, rows.values("numbers"), self.decoder.room
+        lengths, numbers, room = rows.lengths, rows.values("seeds")[:, 1], self.decoder.room
         for number in (numbers[lengths == 0] + 1).tolist():
             raise DataError(f"text {number}: it has no tokens. Pass a text that is not empty.")
         for i in np.flatnonzero(lengths > self.longest).tolist() if not self.decoder.continues else ():
@@ -99,8 +106,8 @@ class Generator(Runner):
             most = self.options.max_length
             limit = f"the network takes, {room}" if most is None or most > room else f"`max_length={most}` allows"
             raise DataError(
-                f"text {numbers[i] + 1}: its {self._own(own)[i]} tokens and {limits[i]} new ones are {excess[i]} more "
-                f"than {limit}. Shorten the text, or ask for fewer tokens by `max_new_tokens`."
+                f"text {numbers[i] + 1}: {self._own(own)[i]} tokens to begin with and {limits[i]} new ones are "
+                f"{excess[i]} more than {limit}. Shorten the text, or ask for fewer by `max_new_tokens`."
             )
 
     @cached_property
@@ -110,7 +117,7 @@ class Generator(Runner):
         @tf.function(input_signature=[self.column_specs, tf.TensorSpec([None], tf.int64)], autograph=False)
         def on_rows(columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
             batch = {name: taken(column, chosen) for name, column in columns.items()}
-            numbers = batch.pop("numbers").values
+            seeds = batch.pop("seeds").values
             lengths = lengths_of(next(iter(batch.values())))
             too_many = excess_of(self._own(lengths), self.options, self.decoder.room)
             checks = [
@@ -123,9 +130,9 @@ class Generator(Runner):
             with tf.control_dependencies([check for check in checks if check is not None]):
                 rows = Rows(batch, None)
                 features = self.preprocessor.features(rows, side="left" if self.decoder.continues else None)
-            given = with_a_row({**features, "numbers": numbers})
-            numbers = given.pop("numbers")
-            made = generate(self.decoder, given, numbers, self.options, self.ends)
+            given = with_a_row({**features, "seeds": seeds})
+            seeds = given.pop("seeds")
+            made = generate(self.decoder, given, seeds, self.options, self.ends)
             return _flat(Generated(*(values[: tf.size(chosen)] for values in made)))
 
         return on_rows

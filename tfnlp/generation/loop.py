@@ -17,21 +17,21 @@ def search_of(decoder: Decoder, options: GenerationOptions, ends: Ends) -> Searc
 
 
 def generate(
-    decoder: Decoder, features: dict[str, tf.Tensor], numbers: tf.Tensor, options: GenerationOptions, ends: Ends
+    decoder: Decoder, features: dict[str, tf.Tensor], seeds: tf.Tensor, options: GenerationOptions, ends: Ends
 ) -> Generated:
     """Continue prompts, or answer them.
 
     Args:
         decoder: says what comes next.
         features: of the prompts, at least one, those of tokens filled up on the left.
-        numbers: of each, by which it is sampled, whatever stands beside it. Shape `(rows,)`, int32.
+        seeds: a seed and a number for each, by which it is sampled, whatever stands beside it. Shape `(rows, 2)`.
         options: of generation.
         ends: what ends a sequence.
     """
     search = search_of(decoder, options, ends)
     started = decoder.read(features)
     limits = limits_of(tf.reduce_sum(started.mask, 1), options, decoder.room)
-    state = search.start(started, limits, numbers, tf.reduce_max(limits))
+    state = search.start(started, limits, seeds, tf.reduce_max(limits))
     (state,) = tf.while_loop(
         lambda state: tf.reduce_any(search.is_open(state)),
         lambda state: (search.advance(state),),

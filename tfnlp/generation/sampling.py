@@ -50,7 +50,7 @@ class Sampling:
         self._decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def start(self, started: Started, limits: tf.Tensor, numbers: tf.Tensor, most: tf.Tensor) -> Sampled:
+    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Sampled:
         """Choose the first token of each row."""
         copies = self._options.num_return_sequences
         tokens, mask, logits, memory = started
@@ -58,7 +58,8 @@ class Sampling:
             rows = tf.repeat(tf.range(tf.shape(tokens)[0]), copies)
             tokens, mask, logits, limits = (tf.gather(values, rows) for values in (tokens, mask, logits, limits))
             memory = self._decoder.rows_of(memory, rows)
-            numbers = tf.reshape(numbers[:, None] * copies + tf.range(copies), [-1])
+            seed, number = tf.unstack(tf.repeat(seeds, copies, 0), axis=1)
+            seeds = tf.stack([seed, number * copies + tf.tile(tf.range(copies), [tf.shape(seeds)[0]])], 1)
         num_rows = tf.shape(tokens)[0]
         state = Sampled(
             num_new=tf.constant(0),
@@ -70,7 +71,7 @@ class Sampling:
             lengths=tf.zeros([num_rows], tf.int32),
             log_probabilities=tf.zeros([num_rows]),
             is_open=tf.ones([num_rows], tf.bool),
-            draws=uniform(self._options.seed, numbers, most) if self._options.do_sample else tf.zeros([num_rows, 0]),
+            draws=uniform(seeds, most) if self._options.do_sample else tf.zeros([num_rows, 0]),
             memory=memory,
         )
         return self._with_next(state, logits, memory)

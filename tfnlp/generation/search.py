@@ -43,13 +43,14 @@ class Started(NamedTuple):
 class Search(Protocol):
     """A way to choose tokens. Its state is a named tuple of tensors whose first axis, or the memory's, are rows."""
 
-    def start(self, started: Started, limits: tf.Tensor, numbers: tf.Tensor, most: tf.Tensor) -> Any:
+    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Any:
         """Choose the first token of each row; return the state.
 
         Args:
             started: prompts, at least one.
             limits: how many new tokens each row may have, at least 1. Shape `(rows,)`, int32.
-            numbers: of each row, by which it is sampled, whatever stands beside it. Shape `(rows,)`, int32.
+            seeds: a seed and a number for each row, by which it is sampled, whatever stands beside it. Shape
+                `(rows, 2)`, int32.
             most: of the limits. Scalar, int32.
         """
         ...

@@ -4,7 +4,7 @@ from tfnlp.reports.answers import AnswerReport, AnswerScores
 from tfnlp.reports.base import BaseReport
 from tfnlp.reports.confusion import ConfusionMatrix
 from tfnlp.reports.labels import ClassificationReport, Report, Scores
-from tfnlp.reports.scalars import AccuracyReport, PerplexityReport, RegressionReport
+from tfnlp.reports.scalars import AccuracyReport, PerplexityReport, RegressionReport, TextReport
 
 __all__ = [
     "AccuracyReport",
@@ -17,4 +17,5 @@ __all__ = [
     "RegressionReport",
     "Report",
     "Scores",
+    "TextReport",
 ]

@@ -83,10 +83,10 @@ class PerplexityReport(BaseReport):
 
     Attributes:
         perplexity: e to the power of the mean loss; 1 is perfect.
-        accuracy: the share of hidden tokens that are guessed, in [0, 1].
-        num_tokens: how many were hidden.
+        accuracy: the share of tokens that are guessed, in [0, 1].
+        num_tokens: how many were to be guessed: hidden ones, or those that follow others.
         num_records: how many rows there are.
-        loss: the mean loss of a hidden token, in nats.
+        loss: the mean loss of such a token, in nats.
     """
 
     perplexity: float
@@ -107,8 +107,46 @@ class PerplexityReport(BaseReport):
     @property
     def caption(self) -> str:
         """Over how many tokens."""
-        return f"{self.num_tokens} hidden tokens of {self.num_records} rows"
+        return f"{self.num_tokens} tokens of {self.num_records} rows"
 
     def metrics(self) -> dict[str, float]:
         """Return perplexity and accuracy."""
         return {"perplexity": self.perplexity, "accuracy": self.accuracy}
+
+
+@dataclass(frozen=True)
+class TextReport(BaseReport):
+    """An evaluation of texts that are made.
+
+    Attributes:
+        perplexity: of the targets' tokens; 1 is perfect.
+        accuracy: the share of the targets' tokens that are guessed, in [0, 1].
+        num_records: how many records were evaluated.
+        loss: the mean loss of a token, in nats.
+        scores: how like the targets the texts are that were made, by name: `exact_match` and `rouge1`, `rouge2`,
+            `rougeL` in [0, 1]; `bleu` and `chrf` in [0, 100]. Empty where none was asked for.
+    """
+
+    perplexity: float
+    accuracy: float
+    num_records: int
+    loss: float
+    scores: dict[str, float]
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("perplexity", "accuracy", "loss", *self.scores)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row of numbers."""
+        return [tuple(f"{value:.4f}" for value in (self.perplexity, self.accuracy, self.loss, *self.scores.values()))]
+
+    @property
+    def caption(self) -> str:
+        """Over how many records."""
+        return f"{self.num_records} records"
+
+    def metrics(self) -> dict[str, float]:
+        """Return perplexity, accuracy and the scores."""
+        return {"perplexity": self.perplexity, "accuracy": self.accuracy, **self.scores}

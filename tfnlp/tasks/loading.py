@@ -8,10 +8,12 @@ from typing import Any
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, architectures, find_file, load_config
 from tfnlp.errors import CheckpointError
+from tfnlp.tasks.causal_lm.task import CausalLM
 from tfnlp.tasks.masked_lm.task import MaskedLM
 from tfnlp.tasks.multiple_choice.task import MultipleChoice
 from tfnlp.tasks.names import TASK_NAMES
 from tfnlp.tasks.question_answering.task import QuestionAnswerer
+from tfnlp.tasks.seq2seq_lm.task import Seq2SeqLM
 from tfnlp.tasks.table_question_answering.task import TableQuestionAnswerer
 from tfnlp.tasks.text_classification.next_sentence import NextSentencePrediction
 from tfnlp.tasks.text_classification.task import SequenceClassifier
@@ -23,7 +25,7 @@ _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         TokenClassifier, SequenceClassifier, QuestionAnswerer, MultipleChoice, MaskedLM, NextSentencePrediction,
-        TextEncoder, ZeroShotClassifier, TableQuestionAnswerer,
+        TextEncoder, ZeroShotClassifier, TableQuestionAnswerer, CausalLM, Seq2SeqLM,
     )
 }  # fmt: skip
 TASKS: dict[str, type[Any]] = {name: _CLASSES[class_name] for name, (_, class_name) in TASK_NAMES.items()}

@@ -9,6 +9,8 @@ TASK_NAMES: dict[str, tuple[str, str]] = {
     "question-answering": ("question_answering", "QuestionAnswerer"),
     "multiple-choice": ("multiple_choice", "MultipleChoice"),
     "masked-lm": ("masked_lm", "MaskedLM"),
+    "causal-lm": ("causal_lm", "CausalLM"),
+    "seq2seq-lm": ("seq2seq_lm", "Seq2SeqLM"),
     "next-sentence-prediction": ("text_classification", "NextSentencePrediction"),
     "sentence-similarity": ("text_encoding", "TextEncoder"),
     "zero-shot-classification": ("text_classification", "ZeroShotClassifier"),

@@ -56,7 +56,10 @@ def from_config(cls: Any, config: Any, preprocessor: Any, **options: Any) -> Any
         preprocessor: a Hugging Face tokenizer, a fast one for all tasks but TAPAS's.
         options: as in `from_pretrained`.
     """
-    return _made(cls, cls.checkpoint_class(cls.auto_class, config), cls.preprocessor_class(preprocessor), options)
+    checkpoint = cls.checkpoint_class(cls.auto_class, config)
+    return _made(
+        cls, checkpoint, cls.preprocessor_class(preprocessor), {**cls.settings_of_others(checkpoint), **options}
+    )
 
 
 def _made(cls: Any, checkpoint: Checkpoint, preprocessor: Preprocessor, options: dict[str, Any]) -> Any:

@@ -234,6 +234,26 @@ class Tokenizer(Preprocessor):
         flat = {name: encoded[name].values for name in _COLUMNS} | {"starts": starts, "ends": ends}
         return Rows({name: Column(values, splits) for name, values in flat.items()}, encoded["row_to_record"])
 
+    def opened_rows(self, texts: Any) -> Rows:
+        """Tokenize texts that go on: without the special tokens that the checkpoint's template puts after a text.
+
+        Args:
+            texts: strings, or a tensor of them, shape `(batch,)`.
+
+        Returns:
+            Rows, as of `rows`.
+        """
+        rows = self.rows(texts)
+        mask = self.hf("a", return_special_tokens_mask=True)["special_tokens_mask"]
+        closing = next((i for i, is_special in enumerate(reversed(mask)) if not is_special), 0)
+        if not closing:
+            return rows
+        columns = {}
+        for name, column in rows.columns.items():
+            ragged = tf.RaggedTensor.from_row_splits(column.values, column.splits, validate=False)[:, :-closing]
+            columns[name] = Column(ragged.values, ragged.row_splits)
+        return rows._replace(columns=columns)
+
     @cached_property
     def _for_words(self) -> Any:
         return spaced_before(self.hf)

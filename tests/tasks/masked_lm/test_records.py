@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnlp import read_texts
+from tfnlp.data.plain_texts import text_source
 from tfnlp.data.sources import as_text
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.tasks.masked_lm.joining import TokenRows
-from tfnlp.tasks.masked_lm.records import checked_texts, text_source
+from tfnlp.tasks.masked_lm.records import LAYOUT, checked_texts
 
 
 def test_texts_of_every_kind(tmp_path):
@@ -17,15 +18,15 @@ def test_texts_of_every_kind(tmp_path):
     objects = tmp_path / "texts.jsonl"
     objects.write_text('{"text": "a"}\n{"sentence": "b c"}\n')
     for data in (lines, str(objects), ["a", "b c"], [{"text": "a"}, {"text": "b c"}], read_texts(lines)):
-        assert list(checked_texts(text_source(data))) == ["a", "b c"]
-    assert list(checked_texts(text_source(np.array(["a", "b c"])))) == ["a", "b c"]
+        assert list(checked_texts(text_source(data, LAYOUT))) == ["a", "b c"]
+    assert list(checked_texts(text_source(np.array(["a", "b c"]), LAYOUT))) == ["a", "b c"]
 
 
 def test_wrong_texts(tmp_path):
     with pytest.raises(DataError, match=r"^the records: record 2: `text` is empty\.$"):
-        list(checked_texts(text_source(["a", " "])))
+        list(checked_texts(text_source(["a", " "], LAYOUT)))
     with pytest.raises(DataError, match=r"^the records: record 1: expected 'text'; found \['label'\]\.$"):
-        list(checked_texts(text_source([{"label": 1}])))
+        list(checked_texts(text_source([{"label": 1}], LAYOUT)))
     with pytest.raises(DataError, match=r"^text 3: `text` must be a string; found 3\.$"):
         as_text(3, 3)
     assert as_text({"text": "a"}, 1) == "a"

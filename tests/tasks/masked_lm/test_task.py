@@ -131,7 +131,7 @@ def test_perplexity(directory):
     assert report == lm.evaluate([LONG_TEXT, *TEXTS])
     assert report.perplexity == pytest.approx(np.exp(report.loss))
     assert 0.05 < report.num_tokens / len(lm.tokenizer.hf(LONG_TEXT)["input_ids"]) < 0.3
-    assert str(report).endswith(f"{report.num_tokens} hidden tokens of {report.num_records} rows")
+    assert str(report).endswith(f"{report.num_tokens} tokens of {report.num_records} rows")
     with pytest.raises(DataError, match=r"^no token was hidden: there are too few"):
         MaskedLM.from_pretrained(directory, mask_probability=1e-9).evaluate(["a"])
 

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from tfnlp.data.files import Record, Records, existing_file, read_lines, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, as_source, checked, text_problem
-from tfnlp.data.tables import read_objects
-from tfnlp.errors import ArgumentError
-
-
-def read_texts(path: str | Path) -> Records:
-    """Read one text a line, empty lines left out; or of a `.jsonl` file the `text` of an object a line.
-
-    Packed files (`.gz`, `.bz2`, `.xz`) are unpacked while reading.
-
-    Raises:
-        DataError: if the file is missing, is not UTF-8, or is empty.
-    """
-    path = existing_file(path)
-    if unpacked_suffix(path) in (".jsonl", ".ndjson"):
-        return read_objects(path)
-    return Records(path, lambda: ({"text": line} for line in read_lines(path) if line.strip()))
-
+from tfnlp.data.files import Record
+from tfnlp.data.plain_texts import read_texts
+from tfnlp.data.sources import Layout, Source, checked, text_problem
 
 LAYOUT = Layout(
     read=read_texts,
@@ -33,17 +14,6 @@ LAYOUT = Layout(
     classes="",
     pair=lambda first, second: {"text": first, "text_pair": second},
 )
-
-
-def text_source(data: Any) -> Source:
-    """Make a source of whatever holds texts: a path, a list or column of strings, dicts, a table, a dataset."""
-    if hasattr(data, "tolist"):
-        data = data.tolist()
-    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):  # a column of `datasets` among them
-        if data and all(isinstance(item, (str, Path)) and os.path.isfile(item) for item in data):
-            raise ArgumentError(f"these are names of files, not texts: {data!r:.80}. Pass one file.")
-        data = [{"text": item} if isinstance(item, str) else item for item in data]
-    return as_source(data, LAYOUT)
 
 
 def checked_texts(source: Source) -> Iterator[str]:

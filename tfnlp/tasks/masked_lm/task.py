@@ -12,6 +12,7 @@ from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target, token_batches
 from tfnlp.data.files import Record
+from tfnlp.data.plain_texts import text_source
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ties
@@ -25,10 +26,11 @@ from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.masked_lm.decoding import best_fills, probabilities_of_masks
 from tfnlp.tasks.masked_lm.filling import Filler, filler_of
 from tfnlp.tasks.masked_lm.masking import Masking, repeatable_uniform
-from tfnlp.tasks.masked_lm.records import LAYOUT, text_source
+from tfnlp.tasks.masked_lm.records import LAYOUT
 from tfnlp.tasks.masked_lm.rows import PlainRows
 from tfnlp.tasks.masked_lm.settings import MaskedLMSettings
 from tfnlp.tasks.network import TOKENS_PER_BATCH
+from tfnlp.tasks.perplexity import perplexity_of
 from tfnlp.tasks.prediction import check_top_k
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
@@ -74,7 +76,7 @@ class MaskedLM(Task):
 
     def source(self, records: Any) -> Source:
         """Return texts that can be read again and again, whatever holds them."""
-        return records if isinstance(records, Source) else text_source(records)
+        return text_source(records, self.layout)
 
     def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
@@ -116,15 +118,8 @@ class MaskedLM(Task):
         Raises:
             DataError: if a record can't be used, or nothing was hidden, as in a few words.
         """
-        losses, right, count, num_records = 0.0, 0, 0, 0
-        guessed = self._guessing()
-        for features, labels in self._hidden(records):
-            loss, hits, found = guessed(features, labels)
-            losses, right, count = losses + float(loss), right + int(hits), count + int(found)
-            num_records += len(labels)
-        if not count:
-            raise DataError(_NOTHING_HIDDEN)
-        return PerplexityReport(float(np.exp(losses / count)), right / count, count, num_records, losses / count)
+        hidden = self._hidden(records)
+        return perplexity_of(self.forward, hidden, num_tokens=self._num_tokens, nothing=_NOTHING_HIDDEN)
 
     def check_validation(self, records: Source) -> None:
         """Raise what is wrong with texts that will be evaluated: now, and not after an epoch."""
@@ -143,21 +138,6 @@ class MaskedLM(Task):
                 units = filled(rows.targets["logits"], IGNORE_ID, size, side)
                 hidden, labels = self._masking(features["input_ids"], units, filled(uniform, 1.0, size, side))
                 yield features | {"input_ids": hidden}, labels
-
-    def _guessing(self) -> Any:
-        """Return a graph: of features and labels, the sum of losses, how many were guessed, and how many there are."""
-        forward, num_tokens = self.forward, self._num_tokens
-
-        @tf.function(reduce_retracing=True)
-        def guessed(features: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            place = tf.where(tf.not_equal(labels, IGNORE_ID))
-            logits = tf.gather_nd(forward(features)["logits"], place)
-            gold = tf.gather_nd(labels, place)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(gold, logits)
-            hits = tf.equal(tf.argmax(logits[:, :num_tokens], 1, tf.int32), gold)
-            return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32)), tf.size(gold)
-
-        return guessed
 
     @property
     def main_metric(self) -> str:

@@ -65,8 +65,8 @@ class TextEncoder(Task):
     @classmethod
     def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
         """Return what a checkpoint of sentence-transformers tells of its pooling."""
-        assert checkpoint.name_or_path is not None, "read from somewhere"
-        return read_pooling(checkpoint.name_or_path, **checkpoint.location)
+        directory = checkpoint.name_or_path
+        return {} if directory is None else read_pooling(directory, **checkpoint.location)
 
     def write_for_others(self, directory: Path) -> None:
         """Write what sentence-transformers reads."""

@@ -24,7 +24,6 @@ from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import per_element
 from tfnlp.tasks.prediction import alike
-from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.token_classification.decoding import EntityDecoder, named_entities, token_scores
 from tfnlp.tasks.token_classification.metrics import TaggingScores, token_losses
@@ -65,7 +64,7 @@ class TokenClassifier(Task):
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForTokenClassification"
-    settings_class: ClassVar[type[Settings]] = TokenClassifierSettings
+    settings_class: ClassVar[type[Any]] = TokenClassifierSettings
     own_options: ClassVar[tuple[str, ...]] = ("labels",)
     unserved = frozenset({"first_token", "last_token", "begins"})
     layout = LAYOUT

@@ -154,6 +154,15 @@ class GraphTokenizer(tf.Module):
         with tf.init_scope():
             return to_tensors(_compile_decoder(self.hf))
 
+    @property
+    def pieces(self) -> tf.Tensor:
+        """What each token is written as, after another one. Shape `(vocabulary,)`, string (of bytes, in parts).
+
+        Raises:
+            UnsupportedTokenizerError: if the tokenizer's decoder can't be reproduced.
+        """
+        return self._decoding.middle
+
     def pad(self, encoded: dict[str, tf.Tensor], length: int | None = None) -> dict[str, tf.Tensor]:
         """Fill up rows to matrices, on the tokenizer's padding side.
 

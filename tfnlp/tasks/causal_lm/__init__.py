@@ -1,0 +1,1 @@
+"""Text that goes on from a prompt, and training on texts, prompts with completions, and chats."""

@@ -1,0 +1,207 @@
+"""`CausalLM`: text that goes on from a prompt, or answers in a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from tfnlp._backend import keras, tf
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.data.batches import Target, token_batches
+from tfnlp.data.files import Record
+from tfnlp.data.plain_texts import text_source
+from tfnlp.data.sources import Source, as_text
+from tfnlp.errors import UnsupportedModelError
+from tfnlp.generation.heads import decoder_of
+from tfnlp.labels import IGNORE_ID
+from tfnlp.padding import filled, size_of
+from tfnlp.reports import PerplexityReport
+from tfnlp.rows import Column, Rows
+from tfnlp.running import Features, Outputs, Runner
+from tfnlp.tasks import generating
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.causal_lm.chats import rendered
+from tfnlp.tasks.causal_lm.records import LAYOUT, Message, check_chat
+from tfnlp.tasks.causal_lm.rows import LanguageRows
+from tfnlp.tasks.causal_lm.settings import CausalLMSettings
+from tfnlp.tasks.network import TOKENS_PER_BATCH
+from tfnlp.tasks.perplexity import perplexity_of
+from tfnlp.tasks.settings import Settings
+from tfnlp.tasks.task import Task
+from tfnlp.tasks.text_out import decoded, generations
+from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.recipe import Recipe
+
+_NOTHING_LEARNED = "no token follows another that is to be learned. Evaluate on more text."
+# Their heads can't go on from a prompt as their PyTorch twins do, or only by an extra token that the tokenizer lacks.
+_REFUSED = ("flaubert", "xlm")
+
+
+@final
+class CausalLM(Task):
+    """Goes on from prompts, answers in chats, and learns from texts, prompts with completions, and chats.
+
+    Example:
+        lm = CausalLM.from_pretrained("gpt2")
+        lm.predict("The capital of France is", max_new_tokens=5)  # Generation(' Paris, and it is', ids=..., score=...)
+        lm.fit("book.txt", validation_data="held-out.txt", epochs=1)
+    """
+
+    auto_class: ClassVar[str] = "TFAutoModelForCausalLM"
+    settings_class: ClassVar[type[Settings]] = CausalLMSettings
+    layout = LAYOUT
+    unserved = frozenset({"token_ids", "num_tokens"})
+    answered_together = 512
+
+    @classmethod
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+        """Refuse what can't go on from prompts; let networks that also encode hide what follows from each token."""
+        del preprocessor
+        if checkpoint.config.model_type in _REFUSED:
+            raise UnsupportedModelError(
+                f"{checkpoint.config.model_type} can't go on from prompts here: it asks for a mask behind them, which "
+                "transformers' TensorFlow head does not take in a graph. Use another architecture."
+            )
+        checkpoint.config.is_decoder = True
+
+    @classmethod
+    def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return how text is made, as `generation_config.json` tells."""
+        return {"generation": generating.options_of(checkpoint)}
+
+    own_settings = property(generating.own_settings)
+    generation = property(generating.generation)
+    configure_generation = generating.configure_generation
+    write_for_others = generating.write_for_others
+
+    # Training
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """For each token, the one that follows, if it is to be learned."""
+        return {"logits": Target(per_element=True)}
+
+    def source(self, records: Any) -> Source:
+        """Return records that can be read again and again, whatever holds them."""
+        return text_source(records, self.layout)
+
+    def training_rows(self, records: Source) -> Iterator[Rows]:
+        """Yield rows, and for each token the one that follows."""
+        settings, ends = self.settings, self.generation.eos_token_id
+        end_id = ends[0] if ends else self.tokenizer.hf.eos_token_id
+        return LanguageRows(self.tokenizer, settings.max_length, settings.line_by_line, end_id).read(records)
+
+    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+        """Return the cross entropy of the tokens that follow."""
+        recipe.refuse("label_weights")
+        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+
+    def evaluate(self, records: Any) -> PerplexityReport:
+        """Measure how well the tokens that follow are guessed: perplexity and accuracy.
+
+        Args:
+            records: a file, a list of texts or records, a table or a dataset.
+
+        Raises:
+            DataError: if a record can't be used.
+        """
+        num_tokens = min(len(self.tokenizer.hf), self.config.vocab_size)
+        batches = self._batches(self.source(records))
+        return perplexity_of(self.forward, batches, num_tokens=num_tokens, nothing=_NOTHING_LEARNED)
+
+    def _batches(self, records: Source) -> Iterator[tuple[Features, tf.Tensor]]:
+        for chunk in self.training_rows(records):
+            for batch in token_batches(chunk.lengths, TOKENS_PER_BATCH):
+                rows = chunk.taken(batch)
+                size = size_of(rows.first)
+                labels = filled(rows.targets["logits"], IGNORE_ID, size, self.tokenizer.padding_side)
+                yield self.tokenizer.features(rows, size), labels
+
+    @property
+    def main_metric(self) -> str:
+        """The share of tokens that are guessed."""
+        return "accuracy"
+
+    # Making text
+
+    predict = generating.predict
+    generate = generating.generate
+
+    def chat(
+        self, messages: str | Sequence[Message], *, history: Sequence[Message] = (), **options: Any
+    ) -> tuple[str, list[Message]]:
+        """Answer in a chat.
+
+        Args:
+            messages: what the user says; or dicts of `role` (`system`, `user`, `assistant`) and `content`, of which
+                the last is the user's.
+            history: messages before these, as this method returned them.
+            options: as for `predict`.
+
+        Returns:
+            The answer, and all messages with it, to be passed on as `history`.
+
+        Raises:
+            ArgumentError: if the tokenizer has no chat template, or an option is wrong.
+            DataError: if there is no message of the user to answer.
+        """
+        said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+        every: list[Message] = [*history, *said]
+        check_chat(every)
+        prompt = rendered(self.tokenizer.hf, every, to_answer=True)
+        text = generating.predict_rendered(self, prompt, **options, num_return_sequences=1).text.strip()
+        return text, [*every, {"role": "assistant", "content": text}]
+
+    def answerer(self, settings: CausalLMSettings) -> Runner:
+        """Return what makes text by options of generation."""
+        room = self.checkpoint.position_limit(None)
+        return generating.generator_of(
+            self, self.tokenizer, settings.generation, lambda: decoder_of(self.head, room=room), longest=room
+        )
+
+    def as_record(self, given: Any, number: int) -> Record:
+        """Check a text."""
+        return {"text": as_text(given, number, may_be_empty=False), "number": number}
+
+    def tensors(self, records: Sequence[Record]) -> Tensors:
+        """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""
+        return generating.seeded_tensors(records, ("text", "rendered"))
+
+    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
+        """Leave out what is empty, and what is too long."""
+        return generating.fitting_samples(self, texts)
+
+    def rows(self, inputs: Tensors, settings: CausalLMSettings) -> Rows:
+        """Make rows of prompts, without the special tokens that close a text."""
+        if "input_ids" in inputs:
+            rows = generating.rows_of_ids(inputs["input_ids"], self.tokenizer)
+        elif "rendered" in inputs:
+            rows = self.tokenizer.rows(inputs["rendered"], add_special_tokens=False)
+        else:
+            rows = self.tokenizer.opened_rows(inputs["text"])
+        return generating.with_seeds(rows, inputs.get("seeds"), settings.generation.seed)
+
+    def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: CausalLMSettings) -> dict[str, tf.Tensor]:
+        """Write down what was made.
+
+        Returns:
+            `generated_text`, string, and `scores`, float32, of shape `(batch, num_return_sequences)`. Beside these,
+            which are served, `token_ids` and `num_tokens`; see `text_out.decoded`.
+        """
+        prompts = Column(rows.values("input_ids"), rows.splits)
+        return decoded(outputs, self.tokenizer, settings.generation.num_return_sequences, prompts=prompts)
+
+    def answers(
+        self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: CausalLMSettings
+    ) -> list[Any]:
+        """Write down what was made for each prompt."""
+        prompts = None if "generated_text" in decoded else self._prompts(records, settings)
+        made = generations(decoded, self.tokenizer.hf, prompts=prompts)
+        return made if settings.generation.num_return_sequences > 1 else [several[0] for several in made]
+
+    def _prompts(self, records: Sequence[Record], settings: CausalLMSettings) -> list[list[int]]:
+        rows = self.rows_of(records, settings)
+        return [ids.tolist() for ids in np.split(rows.values("input_ids"), rows.splits[1:-1])]

@@ -1,0 +1,212 @@
+"""How a task makes text by a `Generator`. The functions are methods of tasks whose settings have `generation`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tfnlp._backend import tf
+from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.checkpoints.generation_config import read_generation_config, write_generation_config
+from tfnlp.data.files import Record
+from tfnlp.errors import DataError
+from tfnlp.generation.decoders import Decoder
+from tfnlp.generation.ends import Ends
+from tfnlp.generation.generator import Generator
+from tfnlp.generation.options import GenerationOptions
+from tfnlp.preprocessor import Preprocessor
+from tfnlp.rows import Column, Rows
+from tfnlp.tasks.answering import Tensors
+from tfnlp.tokenization.tokenizer import Tokenizer
+
+# Options and where they are kept
+
+
+def options_of(checkpoint: Checkpoint) -> GenerationOptions:
+    """Return how a checkpoint's text is made."""
+    return GenerationOptions.from_config(read_generation_config(checkpoint))
+
+
+def generation(task: Any) -> GenerationOptions:
+    """How text is made where a call does not say otherwise; `save` and `export` keep it."""
+    return task.settings.generation
+
+
+def configure_generation(task: Any, **options: Any) -> None:
+    """Set how text is made from now on.
+
+    Args:
+        options: fields of `GenerationOptions`: `max_new_tokens`, `num_beams`, `do_sample` ...
+
+    Raises:
+        ArgumentError: if there is no such option, or two contradict each other.
+    """
+    task.settings = replace(task.settings, generation=task.generation.changed(options))
+
+
+def own_settings(task: Any) -> dict[str, Any]:
+    """The settings but for those of generation, which have their own file."""
+    return {name: value for name, value in asdict(task.settings).items() if name != "generation"}
+
+
+def write_for_others(task: Any, directory: Path) -> None:
+    """Write `generation_config.json`."""
+    write_generation_config(task.generation.to_config(), directory)
+
+
+# Asking
+
+
+def predict(task: Any, inputs: Any, **options: Any) -> Any:
+    """Make text.
+
+    Args:
+        inputs: a text, or a dict of `text`; a list of them; or an iterable, whose answers then come as a generator.
+        options: fields of `GenerationOptions`, in the place of `generation`'s: `max_new_tokens`, `do_sample` ...
+
+    Returns:
+        For one text a `Generation`, or `Generations` with `num_return_sequences` greater than 1; for a list,
+        `Predictions` of them. Texts that go on from a prompt are without it.
+
+    Raises:
+        ArgumentError: if there is no such option, or two contradict each other.
+        DataError: if a text is empty, or too long with what is to be made of it.
+    """
+    settings, with_seed = _asked(task, options, task.as_record)
+    return task.predict_by(inputs, is_one=isinstance(inputs, (str, dict)), settings=settings, as_record=with_seed)
+
+
+def generate(task: Any, ids: Any, **options: Any) -> Any:
+    """Make text of what is token ids already.
+
+    Args:
+        ids: lists or arrays of whole numbers, one for each text, without padding.
+        options: as for `predict`.
+
+    Returns:
+        `Predictions`, as of `predict` for a list.
+    """
+
+    def as_record(given: Any, number: int) -> Record:
+        return {"input_ids": _checked_ids(given, number, task.config.vocab_size), "number": number}
+
+    settings, with_seed = _asked(task, options, as_record)
+    return task.predict_by(list(ids), is_one=False, settings=settings, as_record=with_seed)
+
+
+def predict_rendered(task: Any, text: str, **options: Any) -> Any:
+    """Make text of one that has all special tokens already; options and answer as of `predict`."""
+    settings, with_seed = _asked(task, options, lambda text, number: {"rendered": text, "number": number})
+    return task.predict_by(text, is_one=True, settings=settings, as_record=with_seed)
+
+
+def _asked(
+    task: Any, options: Mapping[str, Any], as_record: Callable[[Any, int], Record]
+) -> tuple[Any, Callable[[Any, int], Record]]:
+    """Return settings for options of a call, and what makes a record with the call's seed.
+
+    The seed is no part of the settings, for each of which a graph is built.
+    """
+    chosen = task.generation.changed(options)
+    settings = replace(task.settings, generation=replace(chosen, seed=0))
+    return settings, lambda given, number: as_record(given, number) | {"seed": chosen.seed}
+
+
+def _checked_ids(ids: Any, number: int, num_tokens: int) -> list[int]:
+    """Return the token ids of one text as a list.
+
+    Raises:
+        DataError: if they are no whole numbers, or none of the vocabulary's; `number` says which text it is.
+    """
+    given = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    for token in given:
+        if not isinstance(token, int) or isinstance(token, bool) or not 0 <= token < num_tokens:
+            raise DataError(
+                f"text {number}: token ids must be whole numbers in [0, {num_tokens}); found {token!r:.80}."
+            )
+    return given
+
+
+# Rows
+
+
+def seeded_tensors(records: Sequence[Record], kinds: Sequence[str]) -> Tensors:
+    """Return records, all of one kind, as tensors: texts, or token ids; and a seed and a number for each.
+
+    Args:
+        records: as `as_record` returns them.
+        kinds: the fields that may hold texts; `input_ids` holds token ids.
+
+    Returns:
+        The field: string, or ragged int32. `seeds`: int32, of shape `(records, 2)`; not where they have no seed.
+    """
+    kind = next(name for name in (*kinds, "input_ids") if name in records[0])
+    values = [record[kind] for record in records]
+    tensors = {
+        kind: tf.ragged.constant(values, tf.int32, ragged_rank=1)
+        if kind == "input_ids"
+        else tf.constant(values, tf.string)
+    }
+    if "seed" in records[0]:
+        seeds = [(record["seed"], record["number"] - 1) for record in records]
+        tensors["seeds"] = tf.reshape(tf.constant(seeds, tf.int32), [-1, 2])
+    return tensors
+
+
+def with_seeds(rows: Rows, seeds: tf.Tensor | None, default: int) -> Rows:
+    """Give rows a seed and a number.
+
+    Args:
+        rows: one for each record.
+        seeds: of the records, with their numbers. Shape `(records, 2)`, int32. None: the default, and their places.
+        default: the seed, without these.
+    """
+    if seeds is None:
+        seeds = tf.stack([tf.fill(tf.shape(rows.row_to_record), default), rows.row_to_record], 1)
+    one_each = tf.range(tf.shape(seeds, tf.int64)[0] + 1)
+    return rows._replace(columns={**rows.columns, "seeds": Column(seeds, one_each)})
+
+
+def rows_of_ids(ids: tf.RaggedTensor, tokenizer: Tokenizer) -> Rows:
+    """Make rows of token ids. `ids` has shape `(records, tokens)`, int32."""
+    columns = {name: Column(tf.zeros_like(ids.values), ids.row_splits) for name in tokenizer.column_names}
+    columns["input_ids"] = Column(ids.values, ids.row_splits)
+    return Rows(columns, tf.range(tf.cast(ids.nrows(), tf.int32)))
+
+
+# Running
+
+
+def generator_of(
+    task: Any, preprocessor: Preprocessor, options: GenerationOptions, build: Callable[[], Decoder], *, longest: int
+) -> Generator:
+    """Return what makes text by options, built once.
+
+    Args:
+        task: that asks.
+        preprocessor: makes features of prompts.
+        options: of generation.
+        build: makes the decoder.
+        longest: the most tokens of a prompt.
+
+    Raises:
+        UnsupportedTokenizerError: if texts end a sequence, and the tokenizer can't be compiled.
+    """
+    options = replace(options, seed=0)
+    key = "generator", options
+    if key not in task._graphs:
+        pieces = task.tokenizer.graph.pieces if options.stop_strings else None
+        ends = Ends(options.eos_token_id, options.stop_strings, pieces)
+        task._graphs[key] = Generator(build(), preprocessor, options, ends, longest=longest)
+    return task._graphs[key]
+
+
+def fitting_samples(task: Any, texts: Sequence[str]) -> list[str]:
+    """Return the texts, and the beginning of each, of which something can be made: to compare an exported model by."""
+    beginnings = [" ".join(text.split()[:2]) for text in texts]
+    candidates = [text for text in dict.fromkeys([*texts, *beginnings]) if text.strip()]
+    rows = task.rows_of(task.as_records(candidates))
+    fits = task.answerer(task.settings).fits(rows.lengths)
+    return [text for text, is_fit in zip(candidates, fits.tolist(), strict=True) if is_fit]

@@ -1,0 +1,54 @@
+"""How well a language model knows tokens: over batches of features with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tfnlp._backend import tf
+from tfnlp.errors import DataError
+from tfnlp.labels import IGNORE_ID
+from tfnlp.reports import PerplexityReport
+from tfnlp.running import Features
+
+
+def perplexity_of(
+    forward: Callable[[Features], dict[str, tf.Tensor]],
+    batches: Iterable[tuple[Features, tf.Tensor]],
+    *,
+    num_tokens: int,
+    nothing: str,
+) -> PerplexityReport:
+    """Measure how well tokens are guessed.
+
+    Args:
+        forward: the network: features in, `logits` of shape `(batch, length, vocabulary)` out.
+        batches: features, and which token is right in each place, -100 where none is asked for; int32, of shape
+            `(batch, length)`.
+        num_tokens: of the vocabulary, among which the likeliest is taken.
+        nothing: what to say if none is asked for.
+
+    Raises:
+        DataError: in that case.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def guessed(features: Features, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        place = tf.where(tf.not_equal(labels, IGNORE_ID))
+        logits = tf.gather_nd(forward(features)["logits"], place)
+        gold = tf.gather_nd(labels, place)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(gold, logits)
+        hits = tf.equal(tf.argmax(logits[:, :num_tokens], 1, tf.int32), gold)
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32)), tf.size(gold)
+
+    totals: Any = np.zeros(3)
+    num_rows = 0
+    for features, labels in batches:
+        totals += [float(value) for value in guessed(features, labels)]
+        num_rows += len(labels)
+    losses, right, count = totals.tolist()
+    if not count:
+        raise DataError(nothing)
+    return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), num_rows, losses / count)

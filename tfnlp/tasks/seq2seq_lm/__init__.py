@@ -1,0 +1,1 @@
+"""Texts to other texts: translation, summaries, answers, corrections."""

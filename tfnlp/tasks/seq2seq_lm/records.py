@@ -1,0 +1,49 @@
+"""Records of a text and the text to make of it. Knows no tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tfnlp.data.files import Record
+from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.tables import read_examples
+
+LAYOUT = Layout(
+    read=read_examples,
+    synonyms={
+        "source": "text", "input": "text", "document": "text", "article": "text", "dialogue": "text",
+        "question": "text",
+        "output": "target", "summary": "target", "highlights": "target", "answer": "target", "label": "target",
+        "text_pair": "target",
+    },
+    classes="",
+    pair=lambda first, second: {"text": first, "target": second},
+    options=frozenset({"columns", "separator", "rename", "encoding", "on_error"}),
+)  # fmt: skip
+
+
+def checked_pairs(source: Source) -> Iterator[Record]:
+    """Yield records of a `text` and a `target`. A `translation`, a dict of two languages, is read in their order.
+
+    Raises:
+        DataError: naming the first records that are wrong, and why, or if there are none.
+    """
+
+    def problem(record: Record) -> str | None:
+        record = _of_languages(record)
+        for name in ("text", "target"):
+            if name not in record:
+                return f"expected 'text' and 'target'; found {sorted(map(str, record))}."
+            reason = text_problem(record[name], name)
+            if reason is not None:
+                return reason
+        return None
+
+    return checked(source, problem, _of_languages)
+
+
+def _of_languages(record: Record) -> Record:
+    languages = record.get("translation")
+    if isinstance(languages, dict) and len(languages) == 2:
+        return dict(zip(("text", "target"), languages.values(), strict=True))
+    return record
