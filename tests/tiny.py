@@ -228,16 +228,21 @@ def build_task(task: Any, architecture: str, directory: Path, config_options: di
     What is compared with PyTorch has two: see `write_checkpoint`.
     """
     from tfnlp._backend import keras
+    from tfnlp.tasks.settings import WindowSettings
 
     tokenizer = build_tokenizer(architecture, directory)
     config = build_config(architecture, len(tokenizer), **config_options)
     if not FAMILIES[architecture].is_alone:
         config.num_hidden_layers = 1
-    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout")
+    names = (
+        "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout", "dropout_rate",
+        "attention_dropout", "activation_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",
+    )  # fmt: skip
     for name in (name for name in names if hasattr(config, name)):
         setattr(config, name, 0.0)
     keras.utils.set_random_seed(1)
-    return task.from_config(config, tokenizer, **{"max_length": 24, "stride": 6, **options})
+    stride = {"stride": 6} if issubclass(task.settings_class, WindowSettings) else {}
+    return task.from_config(config, tokenizer, **{"max_length": 24, **stride, **options})
 
 
 def write_checkpoint(architecture: str, directory: Path, *, head: str = "TokenClassification", **options: Any) -> Path:

@@ -245,6 +245,10 @@ class Generation(Part):
     ids: tuple[int, ...]
     score: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return text, ids and score as plain data, ready for JSON; the text by transformers' name."""
+        return {"generated_text": self.text, "score": self.score, "ids": list(self.ids)}
+
 
 class Generations(Items[Generation]):
     """Several texts made for one input, the best first where beams were searched. Equals a list of the same texts."""

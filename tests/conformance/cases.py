@@ -23,10 +23,12 @@ from tests.tiny import (
     build_task,
 )
 from tfnlp import (
+    CausalLM,
     MaskedLM,
     MultipleChoice,
     NextSentencePrediction,
     QuestionAnswerer,
+    Seq2SeqLM,
     SequenceClassifier,
     TextEncoder,
     TokenClassifier,
@@ -83,6 +85,24 @@ CASES = [
         [{"text": text} for text in ("ada ada ada ada ada ada", "bob " * 7, "paris " * 5)],
         _MASKED,
         {"several_masks": True},
+    ),
+    Case(
+        CausalLM,
+        lambda directory: build_task(
+            CausalLM, "gpt2", directory, {"initializer_range": 0.3, "eos_token_id": 2}, max_length=60
+        ),
+        [{"prompt": text, "completion": f" {text.split()[0]}"} for text in TEXTS],
+        [text for text in _DIFFICULT_TEXTS if text.strip() and text != LONG_TEXT],
+        {"max_new_tokens": 5},
+    ),
+    Case(
+        Seq2SeqLM,
+        lambda directory: build_task(
+            Seq2SeqLM, "t5", directory, {"pad_token_id": 133, "eos_token_id": 2}, max_length=62
+        ),
+        [{"text": text, "target": text.split()[0]} for text in TEXTS],
+        [text for text in _DIFFICULT_TEXTS if text.strip() and text != LONG_TEXT],
+        {"max_new_tokens": 5},
     ),
     Case(
         TextEncoder,

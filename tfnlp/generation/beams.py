@@ -24,7 +24,8 @@ class Beams(NamedTuple):
         length: how many places of `tokens` are written, in all rows alike. Scalar, int32.
         tokens: prompts and new tokens of running beams. Shape `(rows, beams, size)`, int32.
         log_probabilities: of the new ones, together. Shape `(rows, beams)`, float32.
-        mask: 1 for tokens, 0 for padding and free places. Shape `(rows * beams, size)`, int32.
+        mask: 1 for tokens, 0 for padding, free places, and what stands behind the last token. Shape
+            `(rows * beams, size)`, int32.
         starts: the first place of each prompt. Shape `(rows,)`, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
         seeds: of rows, by which they are sampled. Shape `(rows, 2)`, int32.
@@ -112,7 +113,9 @@ class BeamSearch:
             length=state.length + 1,
             tokens=tf.gather(candidates.tokens, best, batch_dims=1),
             log_probabilities=log_probabilities,
-            mask=with_token(state.mask, tf.ones_like(state.mask[:, 0]), state.length),
+            mask=with_token(
+                state.mask, tf.cast(tf.repeat(state.is_open, self._options.num_beams), tf.int32), state.length
+            ),
             memory=self._decoder.rows_of(memory, rows),
         )
         after = self._closed(self._with_done(after, candidates), candidates)

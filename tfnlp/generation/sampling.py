@@ -20,7 +20,8 @@ class Sampled(NamedTuple):
         num_new: how many tokens are new, in all rows alike. Scalar, int32.
         length: how many places of `tokens` are written, in all rows alike. Scalar, int32.
         tokens: prompts and new tokens. Shape `(rows, size)`, int32.
-        mask: 1 for tokens, 0 for padding and free places. Shape `(rows, size)`, int32.
+        mask: 1 for tokens, 0 for padding, free places, and what stands behind the last token. Shape `(rows, size)`,
+            int32.
         starts: the first place of each prompt. Shape `(rows,)`, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
         lengths: how many it has. Shape `(rows,)`, int32.
@@ -100,7 +101,7 @@ class Sampling:
             num_new=num_new,
             length=state.length + 1,
             tokens=tokens,
-            mask=with_token(state.mask, tf.ones_like(chosen), state.length),
+            mask=with_token(state.mask, tf.cast(state.is_open, tf.int32), state.length),
             lengths=state.lengths + tf.cast(state.is_open, tf.int32),
             log_probabilities=state.log_probabilities + tf.where(state.is_open, log_probability, 0.0),
             is_open=state.is_open & ~is_last,
