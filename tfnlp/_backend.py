@@ -56,4 +56,11 @@ def check_one_replica() -> None:
         )
 
 
-__all__ = ["check_one_replica", "keras", "tf"]
+def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Write a part over values from a place on, in a graph that XLA compiles: it writes no more than the part."""
+    from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+    return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
+
+
+__all__ = ["check_one_replica", "keras", "tf", "update_slice"]

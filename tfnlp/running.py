@@ -73,10 +73,14 @@ class Runner(abc.ABC):
         chosen, batches = [], []
         for batch in token_batches(sizes, budget or self.budget) if len(sizes) else [np.zeros(0, np.int64)]:
             chosen.append(batch)
-            batches.append(as_numpy(self.on_rows(columns, tf.constant(batch))))
+            batches.append(as_numpy(self.run_batch(columns, tf.constant(batch))))
             if advance is not None:
                 advance(len(batch))
         return {name: _in_order([outputs[name] for outputs in batches], chosen) for name in batches[0]}
+
+    def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
+        """Run over some of the rows, from Python. `chosen` are their indices, int64."""
+        return self.on_rows(columns, chosen)
 
     def run_in_graph(self, rows: Rows) -> Outputs:
         """Run over rows in a graph, over so many at a time that a very long text does not exhaust memory.

@@ -11,6 +11,7 @@ from tfnlp.generation.ends import Ends
 from tfnlp.generation.heads import Seq2SeqDecoder, decoder_of
 from tfnlp.generation.loop import generate
 from tfnlp.generation.options import GenerationOptions
+from tfnlp.generation.search import limits_of
 
 pytest.importorskip("torch")
 # Of transformers' own code, which builds some heads with them.
@@ -31,7 +32,9 @@ def generated(decoder, prompts, side, **options):
     def run(ids, mask):
         seeds = tf.zeros([tf.shape(ids)[0], 2], tf.int32)
         features = {"input_ids": ids, "attention_mask": mask}
-        return generate(decoder, features, seeds, options, Ends(options.eos_token_id))
+        own = tf.reduce_sum(mask, 1) if decoder.continues else tf.ones_like(mask[:, 0])
+        limits = limits_of(own, options, decoder.room)
+        return generate(decoder, features, limits, seeds, options, Ends(options.eos_token_id))
 
     def filled(rows, fill):
         free = [[fill] * (longest - len(row)) for row in rows]

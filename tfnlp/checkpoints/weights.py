@@ -208,6 +208,11 @@ def variables_named(model: keras.Model, names: Sequence[str]) -> list[Any]:
     ]
 
 
+def variables_by_name(model: keras.Model) -> dict[str, Any]:
+    """Return the variables of a built head by PyTorch's names; kernels of dense layers have shape `(in, out)`."""
+    return {name: place.variable for place in _places(model) for name in place.names}
+
+
 def initialise(variables: Sequence[Any], seed: int, *, scale: float) -> None:
     """Draw weights anew so that they depend on the seed alone; biases and norms keep their constant start.
 

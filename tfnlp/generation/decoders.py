@@ -21,11 +21,12 @@ class Decoder(Protocol):
     room: int
     continues: bool
 
-    def read(self, features: dict[str, tf.Tensor]) -> Started:
+    def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts.
 
         Args:
             features: of the prompts, at least one, those of tokens filled up on the left.
+            most: how many tokens may be read after them. Scalar, int32.
         """
         ...
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.errors import DataError
+from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.loop import generate
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.search import Generated, excess_of, limits_of
-from tfnlp.padding import lengths_of, taken
+from tfnlp.padding import Side, lengths_of, taken
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Outputs, Runner, with_a_row
+
+_CHOSEN = tf.TensorSpec([None], tf.int64)
+_STEPS_BEFORE = 32  # in batches of a size, before XLA compiles a graph for it
 
 
 class Generator(Runner):
@@ -26,7 +30,8 @@ class Generator(Runner):
     Rows have a column `seeds` beside those of the preprocessor: for each, a seed and the number of its record from 0.
 
     Attributes:
-        decoder: says what comes next.
+        decoder: says what comes next; `build(False)` makes it. `build(True)` makes one whose cache has room for all
+            tokens from the start, as XLA wants it, or None where there is none.
         preprocessor: makes features of prompts.
         options: of generation.
         ends: what ends a sequence.
@@ -37,15 +42,18 @@ class Generator(Runner):
 
     def __init__(
         self,
-        decoder: Decoder,
+        build: Callable[[bool], Decoder | None],
         preprocessor: Preprocessor,
         options: GenerationOptions,
         ends: Ends,
         *,
         longest: int,
     ) -> None:
+        decoder = build(False)
+        assert decoder is not None, "there is always one whose cache grows"
         self.decoder, self.preprocessor, self.options, self.ends = decoder, preprocessor, options, ends
         self.longest = longest
+        self._with_room = build(True)
 
     @property
     def column_names(self) -> list[str]:
@@ -114,28 +122,115 @@ class Generator(Runner):
     def on_rows(self) -> Any:
         """One graph that takes some of the rows: what is made of them comes out."""
 
-        @tf.function(input_signature=[self.column_specs, tf.TensorSpec([None], tf.int64)], autograph=False)
+        @tf.function(input_signature=[self.column_specs, _CHOSEN], autograph=False)
         def on_rows(columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
-            batch = {name: taken(column, chosen) for name, column in columns.items()}
-            seeds = batch.pop("seeds").values
-            lengths = lengths_of(next(iter(batch.values())))
-            too_many = excess_of(self._own(lengths), self.options, self.decoder.room)
-            checks = [
-                tf.debugging.assert_positive(lengths, "a text has no tokens"),
-                tf.debugging.assert_non_positive(too_many, "a text and what is to be made of it have too many tokens"),
-                tf.debugging.assert_less_equal(
-                    lengths, self.decoder.room if self.decoder.continues else self.longest, "a text has too many tokens"
-                ),
-            ]
-            with tf.control_dependencies([check for check in checks if check is not None]):
-                rows = Rows(batch, None)
-                features = self.preprocessor.features(rows, side="left" if self.decoder.continues else None)
-            given = with_a_row({**features, "seeds": seeds})
-            seeds = given.pop("seeds")
-            made = generate(self.decoder, given, seeds, self.options, self.ends)
+            features, limits, seeds = self._prepared(columns, chosen, None)
+            given = with_a_row({**features, "limits": limits, "seeds": seeds})
+            limits, seeds = tf.maximum(given.pop("limits"), 1), given.pop("seeds")
+            made = generate(self.decoder, given, limits, seeds, self.options, self.ends)
             return _flat(Generated(*(values[: tf.size(chosen)] for values in made)))
 
         return on_rows
+
+    def _prepared(
+        self, columns: dict[str, Column], chosen: tf.Tensor, size: tf.Tensor | None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Return the features of some rows, how many new tokens each may have, and their seeds and numbers."""
+        batch = {name: taken(column, chosen) for name, column in columns.items()}
+        seeds = batch.pop("seeds").values
+        lengths = lengths_of(next(iter(batch.values())))
+        own = self._own(lengths)
+        longest = self.decoder.room if self.decoder.continues else self.longest
+        checks = [
+            tf.debugging.assert_positive(lengths, "a text has no tokens"),
+            tf.debugging.assert_non_positive(
+                excess_of(own, self.options, self.decoder.room), "a text and what is to be made have too many tokens"
+            ),
+            tf.debugging.assert_less_equal(lengths, longest, "a text has too many tokens"),
+        ]
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            side: Side | None = "left" if self.decoder.continues else None
+            features = self.preprocessor.features(Rows(batch, None), size, side)
+        return features, limits_of(own, self.options, self.decoder.room), seeds
+
+    # Compiled by XLA, for batches of a few sizes
+
+    def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
+        """Make text for some of the rows, from Python: by XLA where that is asked for, or pays."""
+        if not self._can_compile or not len(chosen):
+            return self.on_rows(columns, chosen)
+        lengths = lengths_of(taken(columns["input_ids"], chosen))
+        limits = limits_of(self._own(lengths), self.options, self.decoder.room)
+        bucket = _Bucket.holding(len(chosen), int(tf.reduce_max(lengths)), int(tf.reduce_max(limits)))
+        pays = self._steps.get(bucket, 0) >= _STEPS_BEFORE
+        made = self._by_xla(columns, chosen, bucket) if self.options.compile or pays else self.on_rows(columns, chosen)
+        self._steps[bucket] = self._steps.get(bucket, 0) + int(tf.reduce_max(made["lengths"].values))
+        return made
+
+    @cached_property
+    def _steps(self) -> dict[_Bucket, int]:
+        """How many tokens were made one after the other in batches of a size."""
+        return {}
+
+    @cached_property
+    def _can_compile(self) -> bool:
+        """Whether XLA knows all that is asked for: it has no strings, and draws other numbers."""
+        options = self.options
+        by_strings, by_drawing = bool(options.stop_strings), options.do_sample and options.num_beams > 1
+        can = self._with_room is not None and not by_strings and not by_drawing
+        if options.compile and not can:
+            raise ArgumentError(
+                "`compile=True`: XLA can't compile this: it takes an architecture with a network of our own (see "
+                "docs/generation.md), no `stop_strings`, and no sampling in beams."
+            )
+        return can and options.compile is not False
+
+    def _by_xla(self, columns: dict[str, Column], chosen: tf.Tensor, bucket: _Bucket) -> Outputs:
+        features, limits, seeds = self._features_of_size(columns, chosen, tf.constant(bucket.length))
+        free = bucket.rows - len(chosen)
+        given = {name: tf.pad(values, [[0, free], [0, 0]]) for name, values in features.items()}
+        limits = tf.pad(limits, [[0, free]], constant_values=1)
+        made = self._compiled(given, limits, tf.pad(seeds, [[0, free], [0, 0]]), bucket.most)
+        return _flat(Generated(*(values[: len(chosen)] for values in made)))
+
+    @cached_property
+    def _features_of_size(self) -> Any:
+        size = tf.TensorSpec([], tf.int32)
+        return tf.function(self._prepared, input_signature=[self.column_specs, _CHOSEN, size], autograph=False)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        assert self._with_room is not None
+        decoder = self._with_room
+
+        @tf.function(jit_compile=True, autograph=False)
+        def compiled(features: dict[str, tf.Tensor], limits: tf.Tensor, seeds: tf.Tensor, most: int) -> Generated:
+            return generate(decoder, features, limits, seeds, self.options, self.ends, most)
+
+        return compiled
+
+
+class _Bucket(NamedTuple):
+    """The size of a batch that XLA compiles a graph for: powers of two, so that there are few.
+
+    Attributes:
+        rows: of the batch.
+        length: of prompts.
+        most: new tokens.
+    """
+
+    rows: int
+    length: int
+    most: int
+
+    @classmethod
+    def holding(cls, rows: int, length: int, most: int) -> _Bucket:
+        """Return the smallest that holds a batch."""
+        return cls(_power_of_two(rows, 1), _power_of_two(length, 16), _power_of_two(most, 16))
+
+
+def _power_of_two(number: int, least: int) -> int:
+    return max(least, 1 << max(number - 1, 0).bit_length())
 
 
 def _flat(made: Generated) -> Outputs:

@@ -85,8 +85,9 @@ class CachedDecoder:
     def __init__(self, head: _Head, room: int) -> None:
         self._head, self.room = head, room
 
-    def read(self, features: dict[str, tf.Tensor]) -> Started:
+    def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
+        del most
         ids, mask = features["input_ids"], features["attention_mask"]
         return Started(ids, mask, *self._head.run(ids, mask, None, use_cache=True))
 
@@ -111,8 +112,9 @@ class RecomputingDecoder:
     def __init__(self, head: Any, room: int) -> None:
         self._head, self.room = head, room
 
-    def read(self, features: dict[str, tf.Tensor]) -> Started:
+    def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
+        del most
         ids, mask = features["input_ids"], features["attention_mask"]
         return Started(ids, mask, self._head.run(ids, mask, None, use_cache=False)[0], ids)
 
@@ -151,8 +153,9 @@ class Seq2SeqDecoder:
         )  # fmt: skip
         return tf.cast(outputs.logits[:, -1], tf.float32), outputs.past_key_values
 
-    def read(self, features: dict[str, tf.Tensor]) -> Started:
+    def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
+        del most
         ids, mask = features["input_ids"], features["attention_mask"]
         hidden = self._encode(ids, mask)
         tokens = tf.fill([tf.shape(ids)[0], 1], self._start_id)

@@ -8,7 +8,7 @@ from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.sampling import Sampling
-from tfnlp.generation.search import Generated, Search, limits_of
+from tfnlp.generation.search import Generated, Search
 
 
 def search_of(decoder: Decoder, options: GenerationOptions, ends: Ends) -> Search:
@@ -17,21 +17,28 @@ def search_of(decoder: Decoder, options: GenerationOptions, ends: Ends) -> Searc
 
 
 def generate(
-    decoder: Decoder, features: dict[str, tf.Tensor], seeds: tf.Tensor, options: GenerationOptions, ends: Ends
+    decoder: Decoder,
+    features: dict[str, tf.Tensor],
+    limits: tf.Tensor,
+    seeds: tf.Tensor,
+    options: GenerationOptions,
+    ends: Ends,
+    most: int | None = None,
 ) -> Generated:
     """Continue prompts, or answer them.
 
     Args:
         decoder: says what comes next.
         features: of the prompts, at least one, those of tokens filled up on the left.
+        limits: how many new tokens each may have, at least 1. Shape `(rows,)`, int32.
         seeds: a seed and a number for each, by which it is sampled, whatever stands beside it. Shape `(rows, 2)`.
         options: of generation.
         ends: what ends a sequence.
+        most: for how many new tokens to make room; None: for as many as any row may have.
     """
     search = search_of(decoder, options, ends)
-    started = decoder.read(features)
-    limits = limits_of(tf.reduce_sum(started.mask, 1), options, decoder.room)
-    state = search.start(started, limits, seeds, tf.reduce_max(limits))
+    most = tf.reduce_max(limits) if most is None else most
+    state = search.start(decoder.read(features, most), limits, seeds, most)
     (state,) = tf.while_loop(
         lambda state: tf.reduce_any(search.is_open(state)),
         lambda state: (search.advance(state),),

@@ -18,10 +18,11 @@ _NOT_DONE = (
     "exponential_decay_length_penalty", "force_words_ids", "guidance_scale", "num_beam_groups", "penalty_alpha",
     "renormalize_logits", "sequence_bias", "watermarking_config",
 )  # fmt: skip
+_OF_CALLS = ("compile", "seed")  # not kept in files
 _OFF: tuple[Any, ...] = (None, False, 0, 1, [], ())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class GenerationOptions:
     """How text is made.
 
@@ -53,7 +54,9 @@ class GenerationOptions:
         pad_token_id: the token that fills up short sequences.
         forced_bos_token_id: the first token after the decoder's start: the language, of models of many.
         forced_eos_token_id: the last token where a sequence has its full length.
-        seed: of sampling.
+        seed: of sampling; the same text comes of the same seed.
+        compile: whether XLA compiles the network, which takes seconds for each new size of a batch and then makes
+            tokens several times as fast; None: from the second time on that a size comes.
     """
 
     max_new_tokens: int | None = None
@@ -82,6 +85,16 @@ class GenerationOptions:
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
     seed: int = 0
+    compile: bool | None = None
+
+    def __repr__(self) -> str:
+        changed = (f"{name}={value!r}" for name, value in self._changed().items())
+        return f"GenerationOptions({', '.join(changed)})"
+
+    def _changed(self) -> dict[str, Any]:
+        """Return what differs from the defaults."""
+        options = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in options.items() if value != default}
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -153,8 +166,7 @@ class GenerationOptions:
 
     def to_config(self) -> dict[str, Any]:
         """Return what differs from the defaults, by the names of `generation_config.json`."""
-        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
-        return {name: value for name, value in own.items() if value != getattr(type(self)(), name)}
+        return {name: value for name, value in self._changed().items() if name not in _OF_CALLS}
 
 
 def _uniform(options: Mapping[str, Any]) -> dict[str, Any]:

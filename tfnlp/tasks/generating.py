@@ -180,7 +180,12 @@ def rows_of_ids(ids: tf.RaggedTensor, tokenizer: Tokenizer) -> Rows:
 
 
 def generator_of(
-    task: Any, preprocessor: Preprocessor, options: GenerationOptions, build: Callable[[], Decoder], *, longest: int
+    task: Any,
+    preprocessor: Preprocessor,
+    options: GenerationOptions,
+    build: Callable[[bool], Decoder | None],
+    *,
+    longest: int,
 ) -> Generator:
     """Return what makes text by options, built once.
 
@@ -188,7 +193,7 @@ def generator_of(
         task: that asks.
         preprocessor: makes features of prompts.
         options: of generation.
-        build: makes the decoder.
+        build: makes the decoder; see `Generator`.
         longest: the most tokens of a prompt.
 
     Raises:
@@ -199,7 +204,7 @@ def generator_of(
     if key not in task._graphs:
         pieces = task.tokenizer.graph.pieces if options.stop_strings else None
         ends = Ends(options.eos_token_id, options.stop_strings, pieces)
-        task._graphs[key] = Generator(build(), preprocessor, options, ends, longest=longest)
+        task._graphs[key] = Generator(build, preprocessor, options, ends, longest=longest)
     return task._graphs[key]
 
 

@@ -14,7 +14,8 @@ from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import text_source
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import UnsupportedModelError
-from tfnlp.generation.heads import decoder_of
+from tfnlp.generation.choosing import causal_decoder
+from tfnlp.generation.decoders import Decoder
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import filled, size_of
 from tfnlp.reports import PerplexityReport
@@ -158,9 +159,11 @@ class CausalLM(Task):
     def answerer(self, settings: CausalLMSettings) -> Runner:
         """Return what makes text by options of generation."""
         room = self.checkpoint.position_limit(None)
-        return generating.generator_of(
-            self, self.tokenizer, settings.generation, lambda: decoder_of(self.head, room=room), longest=room
-        )
+
+        def build(has_room: bool) -> Decoder | None:
+            return causal_decoder(self.head, room, has_room=has_room)
+
+        return generating.generator_of(self, self.tokenizer, settings.generation, build, longest=room)
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text."""

@@ -13,7 +13,7 @@ from tfnlp.data.batches import CHUNK, Target, chunked, token_batches
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
-from tfnlp.generation.heads import Seq2SeqDecoder
+from tfnlp.generation.choosing import seq2seq_decoder
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import filled, size_of
 from tfnlp.reports import TextReport
@@ -176,7 +176,7 @@ class Seq2SeqLM(Task):
         start_id = self._start_id if start_id is None else start_id
         return generating.generator_of(
             self, self.tokenizer.of_texts, settings.generation,
-            lambda: Seq2SeqDecoder(self.head, start_id, room), longest=settings.max_length,
+            lambda has_room: seq2seq_decoder(self.head, start_id, room, has_room=has_room), longest=settings.max_length,
         )  # fmt: skip
 
     def as_record(self, given: Any, number: int) -> Record:

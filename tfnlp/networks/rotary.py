@@ -1,0 +1,39 @@
+"""The frequencies of rotary positions, as configurations of Llama's kin tell them. NumPy only."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def inverse_frequencies(config: Any) -> np.ndarray | None:
+    """Return the angle that each pair of a head turns by from one position to the next.
+
+    Args:
+        config: a Hugging Face configuration with `rope_theta` and `rope_scaling`.
+
+    Returns:
+        Shape `(head size / 2,)`, float32; None: its `rope_type` is none of `default`, `linear` and `llama3`.
+    """
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    frequencies = 1.0 / config.rope_theta ** (np.arange(0, size, 2) / size)
+    scaling = getattr(config, "rope_scaling", None) or {}
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    if kind == "linear":
+        frequencies = frequencies / scaling["factor"]
+    elif kind == "llama3":
+        frequencies = _of_long_texts(frequencies, scaling)
+    elif kind != "default":
+        return None
+    return frequencies.astype(np.float32)
+
+
+def _of_long_texts(frequencies: np.ndarray, scaling: dict[str, Any]) -> np.ndarray:
+    """Slow down what turns less than once in an original context, as Llama 3.1 does."""
+    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+    turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
+    slow = frequencies / scaling["factor"]
+    share = np.clip((turns - low) / (high - low), 0, 1)
+    return (1 - share) * slow + share * frequencies
