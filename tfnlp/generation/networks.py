@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tfnlp._backend import tf
 from tfnlp.generation.decoders import Memory, positions_of
 from tfnlp.generation.search import Started
@@ -37,75 +39,87 @@ class _Caches:
         )
 
 
-class NetworkDecoder:
+class _Memory(NamedTuple):
+    """What a network remembers.
+
+    Attributes:
+        made: keys and values of the decoder's own tokens, by layer.
+        across: the same of what an encoder has read; empty without one.
+        across_mask: 1 for tokens that it has read. Shape `(rows, texts)`, int32.
+        matrix: of the output, which all rows share.
+    """
+
+    made: tuple[KeysAndValues, ...]
+    across: tuple[KeysAndValues, ...]
+    across_mask: tf.Tensor
+    matrix: tf.Tensor
+
+
+class _OverNetwork:
+    """What decoders over networks have in common."""
+
+    room: int
+
+    def __init__(self, network: DecoderNetwork | EncoderDecoderNetwork, room: int, *, has_room: bool) -> None:
+        self.room, self._stack, self._output = room, network.stack, network.output
+        self._caches = _Caches(has_room=has_room)
+
+    def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: _Memory) -> tuple[tf.Tensor, Memory]:
+        """Read one token more."""
+        positions = tf.reduce_sum(mask, 1, keepdims=True) - 1
+        hidden, made = run_stack(
+            self._stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
+            cache=self._caches.put, before=memory.made, across=memory.across, across_mask=memory.across_mask,
+        )  # fmt: skip
+        return self._logits(hidden, memory.matrix), memory._replace(made=made)
+
+    def _logits(self, hidden: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+        return self._output(hidden, matrix, by_token=self._caches.has_room)
+
+    def rows_of(self, memory: _Memory, rows: tf.Tensor) -> Memory:
+        """Return what is remembered of some rows."""
+        of_rows = tf.nest.map_structure(lambda values: tf.gather(values, rows), memory._replace(matrix=()))
+        return of_rows._replace(matrix=memory.matrix)
+
+    def shapes(self, memory: _Memory) -> Memory:
+        """Return the shapes of keys and values, of the prompts' mask, and of the output's matrix."""
+        texts, caches = tf.TensorShape([None, None]), self._caches
+        return _Memory(caches.shapes(memory.made), caches.shapes(memory.across), texts, memory.matrix.shape)
+
+
+class NetworkDecoder(_OverNetwork):
     """A decoder that continues prompts."""
 
     continues = True
 
-    def __init__(self, network: DecoderNetwork, room: int, *, has_room: bool = False) -> None:
-        self._network, self.room, self._caches = network, room, _Caches(has_room=has_room)
-
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        hidden, made = run_stack(self._network.stack, ids, positions_of(mask), mask)
+        hidden, made = run_stack(self._stack, ids, positions_of(mask), mask)
         last = tf.reshape(hidden, [tf.shape(ids)[0], -1, hidden.shape[-1]])[:, -1]
-        return Started(ids, mask, self._network.output(last), self._caches.started(made, most))
-
-    def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, Memory]:
-        """Read one token more."""
-        positions = tf.reduce_sum(mask, 1, keepdims=True) - 1
-        hidden, memory = run_stack(
-            self._network.stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
-            cache=self._caches.put, before=memory,
-        )  # fmt: skip
-        return self._network.output(hidden), memory
-
-    def rows_of(self, memory: Memory, rows: tf.Tensor) -> Memory:
-        """Return the keys and values of some rows."""
-        return tf.nest.map_structure(lambda values: tf.gather(values, rows), memory)
-
-    def shapes(self, memory: Memory) -> Memory:
-        """Return the shapes of keys and values: `(rows, heads, places, size)`."""
-        return self._caches.shapes(memory)
+        matrix = self._output.matrix(by_token=self._caches.has_room)
+        memory = _Memory(self._caches.started(made, most), (), mask[:, :0], matrix)
+        return Started(ids, mask, self._logits(last, matrix), memory)
 
 
-class NetworkSeq2SeqDecoder:
+class NetworkSeq2SeqDecoder(_OverNetwork):
     """A network with an encoder, which reads the prompts once; answers start with one token."""
 
     continues = False
 
-    def __init__(self, network: EncoderDecoderNetwork, start_id: int, room: int, *, has_room: bool = False) -> None:
-        self._network, self._start_id, self.room = network, start_id, room
-        self._caches = _Caches(has_room=has_room)
+    def __init__(self, network: EncoderDecoderNetwork, start_id: int, room: int, *, has_room: bool) -> None:
+        super().__init__(network, room, has_room=has_room)
+        self._encoder, self._start_id = network.encoder, start_id
 
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        hidden, _ = run_stack(self._network.encoder, ids, positions_of(tf.ones_like(mask)), mask)
+        hidden, _ = run_stack(self._encoder, ids, positions_of(tf.ones_like(mask)), mask)
         num_rows = tf.shape(ids)[0]
-        across = keys_across(self._network.stack, hidden, num_rows)
+        across = keys_across(self._stack, hidden, num_rows)
         tokens = tf.fill([num_rows, 1], self._start_id)
         own = tf.ones_like(tokens)
-        hidden, made = run_stack(self._network.stack, tokens, positions_of(own), own, across=across, across_mask=mask)
-        memory = self._caches.started(made, most), across, mask
-        return Started(tokens, own, self._network.output(hidden), memory)
-
-    def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, Memory]:
-        """Read one token more."""
-        made, across, of_prompts = memory
-        positions = tf.reduce_sum(mask, 1, keepdims=True) - 1
-        hidden, made = run_stack(
-            self._network.stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
-            cache=self._caches.put, before=made, across=across, across_mask=of_prompts,
-        )  # fmt: skip
-        return self._network.output(hidden), (made, across, of_prompts)
-
-    def rows_of(self, memory: Memory, rows: tf.Tensor) -> Memory:
-        """Return what is remembered of some rows."""
-        return tf.nest.map_structure(lambda values: tf.gather(values, rows), memory)
-
-    def shapes(self, memory: Memory) -> Memory:
-        """Return the shapes of keys and values, and of the prompts' mask."""
-        made, across, _ = memory
-        return self._caches.shapes(made), self._caches.shapes(across), tf.TensorShape([None, None])
+        hidden, made = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
+        matrix = self._output.matrix(by_token=self._caches.has_room)
+        memory = _Memory(self._caches.started(made, most), across, mask, matrix)
+        return Started(tokens, own, self._logits(hidden, matrix), memory)
