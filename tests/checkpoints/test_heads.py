@@ -10,7 +10,8 @@ from tests.tiny import ARCHITECTURES, LABELS, build_config
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import AutoHead, position_limit
 from tfnlp.checkpoints.upstream import HEADS_OF_NO_AUTO_CLASS
-from tfnlp.checkpoints.weights import SafetensorsFile, output_bias, pytorch_weights, save_safetensors
+from tfnlp.checkpoints.weight_files import SafetensorsFile
+from tfnlp.checkpoints.weights import output_bias, pytorch_weights, save_safetensors
 from tfnlp.errors import CheckpointError, UnsupportedModelError
 
 IDS = np.random.default_rng(0).integers(5, 30, (2, 9)).astype(np.int32)

@@ -18,8 +18,8 @@ from tfnlp.checkpoints.heads import (
     save_config,
 )
 from tfnlp.checkpoints.vocabulary import with_vocabulary
+from tfnlp.checkpoints.weight_files import SAFETENSORS
 from tfnlp.checkpoints.weights import (
-    SAFETENSORS,
     LoadingReport,
     head_variables,
     save_safetensors,

@@ -14,18 +14,10 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.checkpoints.upstream import HEADS_OF_NO_AUTO_CLASS, import_heads, prepare_config, repair_head
-from tfnlp.checkpoints.weights import (
-    WEIGHT_FILES,
-    LoadingReport,
-    SafetensorsFile,
-    assign_weights,
-    head_variables,
-    initialise,
-    open_weights,
-    shard_names,
-    variables_named,
-)
+from tfnlp.checkpoints.weight_files import WEIGHT_FILES, SafetensorsFile, open_weights, shard_names
+from tfnlp.checkpoints.weights import LoadingReport, assign_weights, head_variables, initialise, variables_named
 from tfnlp.errors import CheckpointError, UnsupportedModelError, did_you_mean
+from tfnlp.networks.heads import OWN_HEADS, own_head_class
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +108,8 @@ class AutoHead:
                 f"transformers has no {self.name} for the architecture {config.model_type!r}."
                 f"{did_you_mean(config.model_type, sorted(known))} It has one for {', '.join(sorted(known))}."
             )
-        return getattr(import_heads(), known[config.model_type][0])
+        own = own_head_class(self.name, config.model_type)
+        return own or getattr(import_heads(), known[config.model_type][0])
 
 
 @cache
@@ -128,8 +121,9 @@ def architectures(auto_class: str) -> frozenset[str]:
 @cache
 def head_names(auto_class: str) -> dict[str, tuple[str, ...]]:
     """Return the classes that an auto class holds for each model type, the one to build first."""
-    own = HEADS_OF_NO_AUTO_CLASS.get(auto_class)
-    entries = own or getattr(import_heads(), auto_class)._model_mapping._model_mapping
+    others = HEADS_OF_NO_AUTO_CLASS.get(auto_class)
+    entries = others or getattr(import_heads(), auto_class)._model_mapping._model_mapping
+    entries = {**entries, **OWN_HEADS.get(auto_class, {})}
     return {kind: entry if isinstance(entry, tuple) else (entry,) for kind, entry in entries.items()}
 
 

@@ -53,10 +53,7 @@ class Output(NamedTuple):
             Shape `(tokens, vocabulary)`.
         """
         hidden = hidden * self.scale if self.scale != 1 else hidden
-        if by_token:
-            logits = tf.transpose(tf.matmul(matrix, hidden, transpose_b=True))
-        else:
-            logits = tf.matmul(hidden, matrix)
+        logits = tf.transpose(tf.matmul(matrix, hidden, transpose_b=True)) if by_token else tf.matmul(hidden, matrix)
         return tf.cast(logits if self.bias is None else logits + self.bias, tf.float32)
 
 
