@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tfnlp.cli.display import show_answers, show_report
+from tfnlp.cli.chatting import chat
+from tfnlp.cli.display import show_answers, show_report, stream_texts
 from tfnlp.cli.options import with_options
 from tfnlp.cli.reading import READING, read_data, read_inputs
 from tfnlp.cli.training import train_app
@@ -79,6 +80,7 @@ def _evaluate(
         typer.echo(f"report written to {report}")
 
 
+app.command("chat")(chat)
 app.command("evaluate")(with_options(_evaluate, list(READING.values())))
 
 
@@ -88,7 +90,10 @@ def predict(
     file: Annotated[
         Path | None, typer.Argument(help="One text a line, or a .jsonl file; without it, lines of standard input.")
     ] = None,
-    format: Annotated[Literal["jsonl", "table"], typer.Option(help="How to print the answers.")] = "jsonl",
+    format: Annotated[
+        Literal["jsonl", "table", "text"],
+        typer.Option(help="How to print the answers; 'text': of models that make texts, as they come."),
+    ] = "jsonl",
     candidate_labels: Annotated[
         str | None,
         typer.Option(help="Classify by these labels, 'pets,politics', with a model of natural language inference."),
@@ -108,6 +113,9 @@ def predict(
         task = tfnlp.load(directory)
         if isinstance(task, tfnlp.ZeroShotClassifier):
             raise tfnlp.ArgumentError("this model asks for the labels to choose among: --candidate-labels a,b.")
+        if format == "text":
+            stream_texts(task, asked)
+            return
         answers = task.predict(asked)
     if format == "table":
         show_answers(shown, answers)

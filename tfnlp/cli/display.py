@@ -41,6 +41,24 @@ def show_answers(inputs: Iterable[Any], answers: Iterable[Any]) -> None:
         console.print(table)
 
 
+def stream_texts(task: Any, inputs: Iterable[Any]) -> None:
+    """Print the text that is made of each input, piece by piece as it comes.
+
+    Raises:
+        ArgumentError: if the task makes no texts.
+    """
+    import typer
+
+    from tfnlp.errors import ArgumentError
+
+    if not hasattr(task, "stream"):
+        raise ArgumentError(f"--format text is for models that make texts; this is a {type(task).__name__}.")
+    for given in inputs:
+        for piece in task.stream(given):
+            typer.echo(piece, nl=False)
+        typer.echo()
+
+
 def _console() -> Any:
     from rich.console import Console
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.loop import generate
 from tfnlp.generation.options import GenerationOptions
+from tfnlp.generation.sampling import Sampling
 from tfnlp.generation.search import Generated, excess_of, limits_of
 from tfnlp.padding import Side, lengths_of, taken
 from tfnlp.preprocessor import Preprocessor
@@ -152,6 +153,41 @@ class Generator(Runner):
             side: Side | None = "left" if self.decoder.continues else None
             features = self.preprocessor.features(Rows(batch, None), size, side)
         return features, limits_of(own, self.options, self.decoder.room), seeds
+
+    def stream(self, rows: Rows) -> Iterator[int]:
+        """Make text for one row, and yield its tokens as they are made.
+
+        Raises:
+            ArgumentError: if several sequences are searched, of which none is known before the end.
+            DataError: if the prompt is empty, or too long with what is to be made of it.
+        """
+        if self.options.num_beams > 1 or self.options.num_return_sequences > 1:
+            raise ArgumentError("a stream is one sequence: pass `num_beams=1` and `num_return_sequences=1`.")
+        self._check(as_numpy(rows))
+        start, advance = self._in_steps
+        state = start(self._columns(rows))
+        while True:
+            yield int(state.tokens[0, state.length - 1])
+            if not state.is_open[0]:
+                return
+            state = advance(state)
+
+    @cached_property
+    def _in_steps(self) -> tuple[Any, Any]:
+        """Two graphs: of which one makes the first token of the first row, and the other the next."""
+        search = Sampling(self.decoder, self.options, self.ends)
+
+        @tf.function(input_signature=[self.column_specs], autograph=False)
+        def start(columns: dict[str, Column]) -> Any:
+            features, limits, seeds = self._prepared(columns, tf.constant([0], tf.int64), None)
+            most = tf.reduce_max(limits)
+            return search.start(self.decoder.read(features, most), limits, seeds, most)
+
+        first = start.get_concrete_function().structured_outputs
+        specs = tf.nest.map_structure(
+            lambda shape, value: tf.TensorSpec(shape, value.dtype), search.shapes(first), first
+        )
+        return start, tf.function(search.advance, input_signature=[specs], autograph=False)
 
     # Compiled by XLA, for batches of a few sizes
 

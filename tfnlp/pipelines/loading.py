@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,18 @@ from tfnlp.pipelines.classification import (
     ZeroShotClassificationPipeline,
 )
 from tfnlp.pipelines.encoding import FeatureExtractionPipeline, FillMaskPipeline
+from tfnlp.pipelines.generation import (
+    SummarizationPipeline,
+    Text2TextGenerationPipeline,
+    TextGenerationPipeline,
+    TranslationPipeline,
+)
 from tfnlp.pipelines.question_answering import QuestionAnsweringPipeline
+from tfnlp.tasks.causal_lm.task import CausalLM
 from tfnlp.tasks.masked_lm.task import MaskedLM
 from tfnlp.tasks.question_answering.task import QuestionAnswerer
+from tfnlp.tasks.seq2seq_lm.task import Seq2SeqLM
+from tfnlp.tasks.settings import WindowSettings
 from tfnlp.tasks.text_classification.task import SequenceClassifier
 from tfnlp.tasks.text_classification.zero_shot import ZeroShotClassifier
 from tfnlp.tasks.text_encoding.task import TextEncoder
@@ -32,6 +41,10 @@ PIPELINES: dict[str, tuple[type[Pipeline], Any]] = {
     "question-answering": (QuestionAnsweringPipeline, QuestionAnswerer),
     "fill-mask": (FillMaskPipeline, MaskedLM),
     "feature-extraction": (FeatureExtractionPipeline, TextEncoder),
+    "text-generation": (TextGenerationPipeline, CausalLM),
+    "text2text-generation": (Text2TextGenerationPipeline, Seq2SeqLM),
+    "summarization": (SummarizationPipeline, Seq2SeqLM),
+    "translation": (TranslationPipeline, Seq2SeqLM),
     "zero-shot-classification": (ZeroShotClassificationPipeline, ZeroShotClassifier),
 }
 logger = logging.getLogger(__name__)
@@ -53,7 +66,8 @@ def pipeline(
 
     Args:
         task: `token-classification` (`ner`), `text-classification` (`sentiment-analysis`), `question-answering`,
-            `fill-mask`, `feature-extraction` or `zero-shot-classification`.
+            `fill-mask`, `feature-extraction`, `zero-shot-classification`, `text-generation`, `text2text-generation`,
+            `summarization`, `translation` or `translation_xx_to_yy`.
         model: a directory or a Hub name, or a task of this library; None: transformers' own choice for the task.
         tokenizer: a directory, a Hub name, or a fast Hugging Face tokenizer, instead of the checkpoint's.
         framework: None or `tf`.
@@ -64,7 +78,7 @@ def pipeline(
         ArgumentError: if there is no such task or option.
         CheckpointError: if the checkpoint is missing, incomplete or damaged.
     """
-    name = _ALIASES.get(task, task)
+    name = "translation" if task.startswith("translation_") else _ALIASES.get(task, task)
     if name not in PIPELINES:
         allowed = [*PIPELINES, *_ALIASES]
         raise ArgumentError(f"there is no pipeline {task!r}, one of {allowed}.{did_you_mean(task, allowed)}")
@@ -83,6 +97,8 @@ def pipeline(
     location = {key: options.pop(key) for key in LOCATION if key in options}
     if isinstance(model, (str, Path)):
         model = _loaded(of_task, model, location)
+        if of_task is Seq2SeqLM:
+            _use_specific_options(model, task)
     elif not isinstance(model, of_task):
         raise ArgumentError(f"{task!r} needs a {of_task.__name__}; this is a {type(model).__name__}.")
     if tokenizer is not None:
@@ -100,4 +116,16 @@ def _loaded(of_task: Any, path: str | Path, location: dict[str, Any]) -> Any:
 def _lengthen_rows(task: Any) -> None:
     """Let a task read as much at once as its network takes, as transformers' pipelines do."""
     limit = task.checkpoint.position_limit(task.tokenizer.max_length)
-    task.settings = replace(task.settings, max_length=limit, stride=limit // 4)
+    stride = {"stride": limit // 4} if isinstance(task.settings, WindowSettings) else {}
+    task.settings = replace(task.settings, max_length=limit, **stride)
+
+
+def _use_specific_options(task: Seq2SeqLM, name: str) -> None:
+    """Let a task make texts as its checkpoint says for this pipeline: T5's prefixes, for example."""
+    specific = dict((task.config.task_specific_params or {}).get(name, {}))
+    prefix = specific.pop("prefix", None)
+    if prefix is not None:
+        task.settings = replace(task.settings, prefix=prefix)
+    specific.pop("max_length", None)  # transformers sets it after its own 256 new tokens, which come first
+    known = {field.name for field in fields(task.generation)}
+    task.configure_generation(**{option: value for option, value in specific.items() if option in known})

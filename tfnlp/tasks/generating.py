@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,32 @@ def generate(task: Any, ids: Any, **options: Any) -> Any:
     return task.predict_by(list(ids), is_one=False, settings=settings, as_record=with_seed)
 
 
-def predict_rendered(task: Any, text: str, **options: Any) -> Any:
-    """Make text of one that has all special tokens already; options and answer as of `predict`."""
-    settings, with_seed = _asked(task, options, lambda text, number: {"rendered": text, "number": number})
-    return task.predict_by(text, is_one=True, settings=settings, as_record=with_seed)
+def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
+    """Make text, and yield it piece by piece as it comes.
+
+    Args:
+        inputs: one text; or, for a task that chats, a list of messages.
+        options: as for `predict`, but for beams and several sequences.
+
+    Raises:
+        ArgumentError: if there is no such option, or two contradict each other.
+        DataError: if the text is empty, or too long with what is to be made of it.
+    """
+    settings, with_seed = _asked(task, options, task.as_record)
+    record = with_seed(inputs, 1)
+    rows = task.rows_of([record], settings)
+    prompt = rows.values("input_ids").tolist() if task.continues else []
+    hf, ids, shown = task.tokenizer.hf, list(prompt), ""
+    start = len(hf.decode(prompt, skip_special_tokens=True))
+    for token in task.answerer(settings).stream(rows):
+        ids.append(token)
+        text = hf.decode(ids, skip_special_tokens=True)[start:]
+        if not text.endswith("\ufffd") and text.startswith(shown) and text != shown:  # whole characters, for good
+            yield text[len(shown) :]
+            shown = text
+    rest = hf.decode(ids, skip_special_tokens=True)[start:]
+    if rest.startswith(shown) and rest != shown:
+        yield rest[len(shown) :]
 
 
 def _asked(

@@ -130,6 +130,8 @@ class CausalLM(Task):
 
     predict = generating.predict
     generate = generating.generate
+    stream = generating.stream
+    continues: ClassVar[bool] = True  # texts go on from prompts
 
     def chat(
         self, messages: str | Sequence[Message], *, history: Sequence[Message] = (), **options: Any
@@ -151,9 +153,7 @@ class CausalLM(Task):
         """
         said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
         every: list[Message] = [*history, *said]
-        check_chat(every)
-        prompt = rendered(self.tokenizer.hf, every, to_answer=True)
-        text = generating.predict_rendered(self, prompt, **options, num_return_sequences=1).text.strip()
+        text = self.predict([every], **options, num_return_sequences=1)[0].text.strip()
         return text, [*every, {"role": "assistant", "content": text}]
 
     def answerer(self, settings: CausalLMSettings) -> Runner:
@@ -166,8 +166,15 @@ class CausalLM(Task):
         return generating.generator_of(self, self.tokenizer, settings.generation, build, longest=room)
 
     def as_record(self, given: Any, number: int) -> Record:
-        """Check a text."""
+        """Check a text, or messages, which are written as the checkpoint's template has them."""
+        if isinstance(given, (list, tuple)):
+            check_chat(given)
+            return {"rendered": rendered(self.tokenizer.hf, given, to_answer=True), "number": number}
         return {"text": as_text(given, number, may_be_empty=False), "number": number}
+
+    def prompt_ids(self, given: Any) -> list[int]:
+        """Return the token ids of a prompt, as `generate` takes them, of a text or of messages."""
+        return self.rows_of([self.as_record(given, 1)]).values("input_ids").tolist()
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""

@@ -160,6 +160,8 @@ class Seq2SeqLM(Task):
 
     predict = generating.predict
     generate = generating.generate
+    stream = generating.stream
+    continues: ClassVar[bool] = False  # texts are answers
 
     def answerer(self, settings: Seq2SeqLMSettings) -> Runner:
         """Return what makes text by options of generation."""
