@@ -32,6 +32,14 @@ _T5 = {
     "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "initializer_factor": 4.0,
     "decoder_start_token_id": PAD, **_TOKENS,
 }  # fmt: skip
+_LLAMA = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 64, "initializer_range": 0.5, **_TOKENS,
+}  # fmt: skip
+_LLAMA_3 = {
+    "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}  # fmt: skip
 _LED = {"max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 64, "attention_window": [4, 4]}
 
 # By model type: the configuration's class and its options.
@@ -41,9 +49,12 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
     "camembert": ("Camembert", _BERT),
     "ctrl": ("CTRL", {**_GPT, "dff": 32}),
     "gptj": ("GPTJ", {**_GPT, "rotary_dim": 4, "tie_word_embeddings": False}),
+    "llama": ("Llama", {**_LLAMA, "rope_scaling": _LLAMA_3}),
     "mistral": ("Mistral", {**_BERT, "num_key_value_heads": 1}),
     "openai-gpt": ("OpenAIGPT", _GPT),
     "opt": ("OPT", _OPT),
+    "qwen2": ("Qwen2", {**_LLAMA, "tie_word_embeddings": True}),
+    "qwen3": ("Qwen3", {**_LLAMA, "head_dim": 8}),
     "rembert": ("RemBert", {**_BERT, "input_embedding_size": 16, "output_embedding_size": 16}),
     "roberta": ("Roberta", _BERT),
     "roberta-prelayernorm": ("RobertaPreLayerNorm", _BERT),
@@ -85,6 +96,9 @@ def build_reference(architecture: str, directory: Path) -> Any:
         config = config_class(**options)
     auto = transformers.AutoModelForCausalLM if is_causal else transformers.AutoModelForSeq2SeqLM
     reference = auto.from_config(config).eval()
+    for parameter in reference.parameters():  # else norms and biases would begin as ones and zeros
+        if parameter.ndim == 1:
+            parameter.data += torch.randn_like(parameter) * 0.2
     reference.save_pretrained(directory)
     return prepared(reference)
 
@@ -120,3 +134,51 @@ def generated_by_pytorch(reference: Any, prompt: list[int], **options: Any) -> t
     sequences = [sequence[start:].tolist() for sequence in made.sequences]
     scores = made.sequences_scores.exp().tolist() if options.get("num_beams", 1) > 1 else []
     return [tokens[: tokens.index(END) + 1] if END in tokens else tokens for tokens in sequences], scores
+
+
+def features_of(prompts: list[list[int]], side: str) -> dict[str, np.ndarray]:
+    """Return prompts as one batch, filled up on a side."""
+    longest = max(map(len, prompts))
+
+    def filled(rows: list[list[int]], fill: int) -> np.ndarray:
+        pairs = [(row, [fill] * (longest - len(row))) for row in rows]
+        return np.array([free + row if side == "left" else row + free for row, free in pairs], np.int32)
+
+    return {"input_ids": filled(prompts, PAD), "attention_mask": filled([[1] * len(row) for row in prompts], 0)}
+
+
+def generated(decoder: Any, prompts: list[list[int]], *, compiled: bool = False, **options: Any) -> Any:
+    """Return what one graph makes of prompts in one batch: for each, sequences and scores."""
+    from tfnlp._backend import tf
+    from tfnlp.generation.ends import Ends
+    from tfnlp.generation.loop import generate
+    from tfnlp.generation.options import GenerationOptions
+    from tfnlp.generation.search import limits_of
+
+    chosen = GenerationOptions(pad_token_id=PAD, eos_token_id=(END,)).changed(options)
+    matrix = tf.TensorSpec([None, None], tf.int32)
+    signature = None if compiled else [{"input_ids": matrix, "attention_mask": matrix}]
+
+    @tf.function(input_signature=signature, autograph=False, jit_compile=compiled or None)
+    def run(features: Any) -> Any:
+        mask = features["attention_mask"]
+        own = tf.reduce_sum(mask, 1) if decoder.continues else tf.ones_like(mask[:, 0])
+        limits = limits_of(own, chosen, decoder.room)
+        seeds = tf.zeros([tf.shape(mask)[0], 2], tf.int32)
+        ends = Ends(chosen.eos_token_id)
+        return generate(decoder, features, limits, seeds, chosen, ends, most=16 if compiled else None)
+
+    made = run(features_of(prompts, "left" if decoder.continues else "right"))
+    tokens, lengths, scores = (values.numpy() for values in made)
+    counts = [[(j, lengths[i, j]) for j in range(tokens.shape[1])] for i in range(len(prompts))]
+    return [[tokens[i, j, :count].tolist() for j, count in row] for i, row in enumerate(counts)], scores
+
+
+def check(reference: Any, decoder: Any, prompts: list[list[int]], *, compiled: bool = False, **options: Any) -> None:
+    """Compare with what PyTorch makes of each prompt alone."""
+    sequences, scores = generated(decoder, prompts, compiled=compiled, **options)
+    for i, prompt in enumerate(prompts):
+        expected, expected_scores = generated_by_pytorch(reference, prompt, **options)
+        assert sequences[i] == expected
+        if expected_scores:
+            np.testing.assert_allclose(scores[i], expected_scores, atol=2e-4)

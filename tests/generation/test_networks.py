@@ -1,0 +1,93 @@
+"""The loop over networks of our own, grown and compiled by XLA, against PyTorch's `generate` of each prompt alone."""
+
+import numpy as np
+import pytest
+
+from tests.generation.references import CAUSAL, END, build_reference, check, features_of, prompts_of
+from tests.marks import slow_case
+from tfnlp._backend import tf
+from tfnlp.checkpoints.heads import AutoHead
+from tfnlp.generation.choosing import causal_decoder, seq2seq_decoder
+
+torch = pytest.importorskip("torch")
+# Of transformers' own code, which builds some heads with them.
+pytestmark = pytest.mark.filterwarnings("ignore:`TFSharedEmbeddings`", "ignore:The initializer")
+
+DECODERS = ["gpt2", slow_case("llama"), slow_case("mistral"), slow_case("opt"), slow_case("qwen2"), "qwen3"]
+ENCODER_DECODERS = [
+    "t5",
+    "bart",
+    *map(slow_case, ("blenderbot", "marian", "mbart", "mt5", "pegasus")),
+]
+BEAMS = {"num_beams": 4, "num_return_sequences": 2}
+
+
+def loaded(architecture, directory):
+    reference = build_reference(architecture, directory)
+    auto = "TFAutoModelForCausalLM" if architecture in CAUSAL else "TFAutoModelForSeq2SeqLM"
+    head = AutoHead(auto).from_pretrained(directory)
+
+    def build(has_room):
+        if architecture in CAUSAL:
+            return causal_decoder(head, 64, has_room=has_room)
+        return seq2seq_decoder(head, head.config.decoder_start_token_id, 64, has_room=has_room)
+
+    return reference, head, build
+
+
+@pytest.mark.parametrize("architecture", [*DECODERS, *ENCODER_DECODERS])
+def test_tokens_are_pytorch_s(architecture, tmp_path):
+    reference, _, build = loaded(architecture, tmp_path / "model")
+    prompts = prompts_of(50, end=() if architecture in CAUSAL else (END,))
+    check(reference, build(False), prompts, max_new_tokens=12)
+    check(reference, build(False), prompts, max_new_tokens=12, **BEAMS)
+    check(reference, build(False), prompts[:1], max_new_tokens=12)
+
+
+@pytest.mark.parametrize(
+    "architecture", ["gpt2", slow_case("qwen3"), slow_case("mistral"), slow_case("t5"), slow_case("bart")]
+)
+def test_xla_makes_the_same_tokens(architecture, tmp_path):
+    reference, _, build = loaded(architecture, tmp_path / "model")
+    prompts = prompts_of(16, end=() if architecture in CAUSAL else (END,))
+    check(reference, build(True), prompts, compiled=True, max_new_tokens=12)
+    check(reference, build(True), prompts, compiled=True, max_new_tokens=12, **BEAMS)
+    check(
+        reference, build(True), prompts, compiled=True, max_new_tokens=12, no_repeat_ngram_size=2,
+        repetition_penalty=1.3, min_new_tokens=4,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["qwen3", slow_case("llama"), slow_case("qwen2")])
+def test_heads_of_our_own_have_pytorch_s_logits_and_gradients(architecture, tmp_path):
+    reference, head, _ = loaded(architecture, tmp_path / "model")
+    features = features_of(prompts_of(6), "right")
+    given = {name: torch.tensor(values).long() for name, values in features.items()}
+    is_token = features["attention_mask"] == 1
+    theirs = reference(**given).logits
+    with tf.GradientTape() as tape:
+        ours = head({name: tf.constant(values) for name, values in features.items()}).logits
+        loss = tf.reduce_sum(tf.boolean_mask(tf.nn.log_softmax(ours)[..., 5], is_token))
+    np.testing.assert_allclose(ours.numpy()[is_token], theirs.detach().numpy()[is_token], atol=1e-4)
+    theirs.log_softmax(-1)[..., 5][torch.tensor(is_token)].sum().backward()
+    expected = {name: parameter.grad.numpy() for name, parameter in reference.named_parameters()}
+    variables = {name: value for name, (value, _) in head.named_weights.items()}
+    assert set(variables) == set(expected)
+    for name, gradient in zip(variables, tape.gradient(loss, list(variables.values())), strict=True):
+        array = tf.convert_to_tensor(gradient).numpy()
+        array = array.T if head.named_weights[name][1] else array
+        scale = max(np.abs(expected[name]).max(), 1e-3)
+        np.testing.assert_allclose(array / scale, expected[name] / scale, atol=1e-4, err_msg=name)
+
+
+def test_positions_of_a_kind_that_is_not_known_are_refused(tmp_path):
+    import transformers
+
+    from tfnlp.errors import UnsupportedModelError
+
+    config = transformers.LlamaConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, vocab_size=9,
+        rope_scaling={"rope_type": "dynamic", "factor": 2.0},
+    )  # fmt: skip
+    with pytest.raises(UnsupportedModelError, match=r"^llama with `rope_scaling=.*dynamic.* has no network here"):
+        AutoHead("TFAutoModelForCausalLM").from_config(config)
