@@ -80,7 +80,7 @@ class Runner(abc.ABC):
 
     def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
         """Run over some of the rows, from Python. `chosen` are their indices, int64."""
-        return self.on_rows(columns, chosen)
+        return self.on_rows.get_concrete_function()(columns, chosen)
 
     def run_in_graph(self, rows: Rows) -> Outputs:
         """Run over rows in a graph, over so many at a time that a very long text does not exhaust memory.

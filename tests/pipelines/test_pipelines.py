@@ -252,4 +252,5 @@ def test_every_pipeline_is_compared():
     assert set(PIPELINES) == {
         "token-classification", "text-classification", "question-answering", "fill-mask", "feature-extraction",
         "zero-shot-classification",
+        "text-generation", "text2text-generation", "summarization", "translation",  # test_generation.py
     }  # fmt: skip

@@ -71,7 +71,12 @@ class BeamSearch:
         self._decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Beams:
+    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
+        """Return the seeds: there are too many numbers to draw them before."""
+        del most
+        return seeds
+
+    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Beams:
         """Choose the first token of each beam."""
         beams = self._options.num_beams
         num_rows = tf.shape(started.tokens)[0]
@@ -85,7 +90,7 @@ class BeamSearch:
             mask=tf.gather(with_room(started.mask, most), rows),
             starts=starts_of(started.mask),
             limits=limits,
-            seeds=seeds,
+            seeds=noise,
             done=tokens,
             lengths=tf.ones([num_rows, beams], tf.int32),
             scores=tf.fill([num_rows, beams], _NEVER),

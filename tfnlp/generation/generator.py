@@ -12,7 +12,7 @@ from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
-from tfnlp.generation.loop import generate
+from tfnlp.generation.loop import generate, search_of
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.sampling import Sampling
 from tfnlp.generation.search import Generated, excess_of, limits_of
@@ -181,7 +181,7 @@ class Generator(Runner):
         def start(columns: dict[str, Column]) -> Any:
             features, limits, seeds = self._prepared(columns, tf.constant([0], tf.int64), None)
             most = tf.reduce_max(limits)
-            return search.start(self.decoder.read(features, most), limits, seeds, most)
+            return search.start(self.decoder.read(features, most), limits, search.noise(seeds, most), most)
 
         first = start.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(
@@ -194,12 +194,16 @@ class Generator(Runner):
     def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
         """Make text for some of the rows, from Python: by XLA where that is asked for, or pays."""
         if not self._can_compile or not len(chosen):
-            return self.on_rows(columns, chosen)
+            return super().run_batch(columns, chosen)
         lengths = lengths_of(taken(columns["input_ids"], chosen))
         limits = limits_of(self._own(lengths), self.options, self.decoder.room)
         bucket = _Bucket.holding(len(chosen), int(tf.reduce_max(lengths)), int(tf.reduce_max(limits)))
         pays = self._steps.get(bucket, 0) >= _STEPS_BEFORE
-        made = self._by_xla(columns, chosen, bucket) if self.options.compile or pays else self.on_rows(columns, chosen)
+        made = (
+            self._by_xla(columns, chosen, bucket)
+            if self.options.compile or pays
+            else super().run_batch(columns, chosen)
+        )
         self._steps[bucket] = self._steps.get(bucket, 0) + int(tf.reduce_max(made["lengths"].values))
         return made
 
@@ -226,7 +230,8 @@ class Generator(Runner):
         free = bucket.rows - len(chosen)
         given = {name: tf.pad(values, [[0, free], [0, 0]]) for name, values in features.items()}
         limits = tf.pad(limits, [[0, free]], constant_values=1)
-        made = self._compiled(given, limits, tf.pad(seeds, [[0, free], [0, 0]]), bucket.most)
+        seeds = tf.pad(seeds, [[0, free], [0, 0]])
+        made = self._compiled(given, limits, seeds, self._noise(seeds, tf.constant(bucket.most)), bucket.most)
         return _flat(Generated(*(values[: len(chosen)] for values in made)))
 
     @cached_property
@@ -235,13 +240,21 @@ class Generator(Runner):
         return tf.function(self._prepared, input_signature=[self.column_specs, _CHOSEN, size], autograph=False)
 
     @cached_property
+    def _noise(self) -> Any:
+        specs = [tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)]
+        search = search_of(self.decoder, self.options, self.ends)
+        return tf.function(search.noise, input_signature=specs, autograph=False)
+
+    @cached_property
     def _compiled(self) -> Any:
         assert self._with_room is not None
         decoder = self._with_room
 
         @tf.function(jit_compile=True, autograph=False)
-        def compiled(features: dict[str, tf.Tensor], limits: tf.Tensor, seeds: tf.Tensor, most: int) -> Generated:
-            return generate(decoder, features, limits, seeds, self.options, self.ends, most)
+        def compiled(
+            features: dict[str, tf.Tensor], limits: tf.Tensor, seeds: tf.Tensor, noise: tf.Tensor, most: int
+        ) -> Generated:
+            return generate(decoder, features, limits, seeds, self.options, self.ends, most, noise)
 
         return compiled
 

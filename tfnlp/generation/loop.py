@@ -24,6 +24,7 @@ def generate(
     options: GenerationOptions,
     ends: Ends,
     most: int | None = None,
+    noise: tf.Tensor | None = None,
 ) -> Generated:
     """Continue prompts, or answer them.
 
@@ -34,11 +35,13 @@ def generate(
         seeds: a seed and a number for each, by which it is sampled, whatever stands beside it. Shape `(rows, 2)`.
         options: of generation.
         ends: what ends a sequence.
+        noise: as `Search.noise` returned it; None: it is made of the seeds. XLA would make another.
         most: for how many new tokens to make room; None: for as many as any row may have.
     """
     search = search_of(decoder, options, ends)
     most = tf.reduce_max(limits) if most is None else most
-    state = search.start(decoder.read(features, most), limits, seeds, most)
+    noise = search.noise(seeds, most) if noise is None else noise
+    state = search.start(decoder.read(features, most), limits, noise, most)
     (state,) = tf.while_loop(
         lambda state: tf.reduce_any(search.is_open(state)),
         lambda state: (search.advance(state),),

@@ -51,7 +51,16 @@ class Sampling:
         self._decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Sampled:
+    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
+        """Return a random number for each new token, or none without sampling. Shape `(rows, most)`, float32."""
+        copies, num_rows = self._options.num_return_sequences, tf.shape(seeds)[0]
+        if not self._options.do_sample:
+            return tf.zeros([num_rows * copies, 0])
+        seed, number = tf.unstack(tf.repeat(seeds, copies, 0), axis=1)
+        numbers = number * copies + tf.tile(tf.range(copies), [num_rows])
+        return uniform(tf.stack([seed, numbers], 1), most)
+
+    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Sampled:
         """Choose the first token of each row."""
         copies = self._options.num_return_sequences
         tokens, mask, logits, memory = started
@@ -59,8 +68,6 @@ class Sampling:
             rows = tf.repeat(tf.range(tf.shape(tokens)[0]), copies)
             tokens, mask, logits, limits = (tf.gather(values, rows) for values in (tokens, mask, logits, limits))
             memory = self._decoder.rows_of(memory, rows)
-            seed, number = tf.unstack(tf.repeat(seeds, copies, 0), axis=1)
-            seeds = tf.stack([seed, number * copies + tf.tile(tf.range(copies), [tf.shape(seeds)[0]])], 1)
         num_rows = tf.shape(tokens)[0]
         state = Sampled(
             num_new=tf.constant(0),
@@ -72,7 +79,7 @@ class Sampling:
             lengths=tf.zeros([num_rows], tf.int32),
             log_probabilities=tf.zeros([num_rows]),
             is_open=tf.ones([num_rows], tf.bool),
-            draws=uniform(seeds, most) if self._options.do_sample else tf.zeros([num_rows, 0]),
+            draws=noise,
             memory=memory,
         )
         return self._with_next(state, logits, memory)

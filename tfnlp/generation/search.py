@@ -43,14 +43,23 @@ class Started(NamedTuple):
 class Search(Protocol):
     """A way to choose tokens. Its state is a named tuple of tensors whose first axis, or the memory's, are rows."""
 
-    def start(self, started: Started, limits: tf.Tensor, seeds: tf.Tensor, most: tf.Tensor) -> Any:
+    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
+        """Return what chance decides by: random numbers, or what they are made of.
+
+        Args:
+            seeds: a seed and a number for each row, by which it is sampled, whatever stands beside it. Shape
+                `(rows, 2)`, int32.
+            most: new tokens of a row.
+        """
+        ...
+
+    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Any:
         """Choose the first token of each row; return the state.
 
         Args:
             started: prompts, at least one.
             limits: how many new tokens each row may have, at least 1. Shape `(rows,)`, int32.
-            seeds: a seed and a number for each row, by which it is sampled, whatever stands beside it. Shape
-                `(rows, 2)`, int32.
+            noise: as `noise` returned it.
             most: of the limits. Scalar, int32.
         """
         ...

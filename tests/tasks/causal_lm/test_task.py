@@ -1,0 +1,241 @@
+import json
+
+import numpy as np
+import pytest
+
+import tfnlp
+from tests.tiny import TEXTS, UNNAMED, build_task
+from tfnlp import CausalLM, Generation, Generations
+from tfnlp._backend import tf
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.rows import as_numpy
+
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+CHATS = [
+    {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": text.split()[0]}]}
+    for text in TEXTS[:3]
+]
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory):
+    """A small GPT-2 with random weights, whose tokenizer has a chat template. Not to be changed."""
+    options = {"initializer_range": 0.3, "eos_token_id": 2, **UNNAMED}
+    task = build_task(CausalLM, "gpt2", tmp_path_factory.mktemp("lm"), options, max_length=48)
+    task.tokenizer.hf.chat_template = TEMPLATE
+    return task
+
+
+def test_texts_go_on(lm):
+    one = lm.predict(TEXTS[0], max_new_tokens=6)
+    assert isinstance(one, Generation)
+    assert 1 <= len(one.ids) <= 6 and 0 <= one.score <= 1
+    hf = lm.tokenizer.hf
+    prompt = hf(TEXTS[0])["input_ids"]
+    assert TEXTS[0] + one.text == hf.decode([*prompt, *one.ids], skip_special_tokens=True)
+    together = lm.predict(TEXTS, max_new_tokens=6)
+    assert [made.ids for made in together] == [lm.predict(text, max_new_tokens=6).ids for text in TEXTS]
+    assert [made.ids for made in lm.generate([hf(text)["input_ids"] for text in TEXTS], max_new_tokens=6)] == [
+        made.ids for made in together
+    ]
+    assert [made.ids for made in lm.predict(iter(TEXTS), max_new_tokens=6)] == [made.ids for made in together]
+    assert "".join(lm.stream(TEXTS[0], max_new_tokens=6)) == one.text
+    assert one.to_dict() == {"generated_text": one.text, "score": one.score, "ids": list(one.ids)}
+
+
+def test_several_sequences_and_seeds(lm):
+    beams = lm.predict(TEXTS[:2], max_new_tokens=5, num_beams=3, num_return_sequences=2)
+    assert [type(several) for several in beams] == [Generations, Generations]
+    assert all(several[0].score >= several[1].score for several in beams)
+    sampled = {"max_new_tokens": 8, "do_sample": True, "num_return_sequences": 3}
+    first, again, other = (lm.predict(TEXTS[:2], **sampled, seed=seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len({one.ids for several in first for one in several}) == 6
+    assert lm.predict(TEXTS[0], **sampled, seed=1) == first[0]  # whatever stands beside it
+    assert lm.predict([TEXTS[0]] * 2, **sampled)[0] != lm.predict([TEXTS[0]] * 2, **sampled)[1]
+
+
+def test_a_string_ends_a_text(lm):
+    decode = lm.tokenizer.hf.decode
+    made = lm.predict(TEXTS, max_new_tokens=16)
+    pairs = [
+        (i, j) for i, one in enumerate(made) for j in range(3, len(one.ids)) if decode(one.ids[j - 1 : j + 1]).isascii()
+    ]
+    i, j = pairs[0]
+    wanted = decode(made[i].ids[j - 1 : j + 1])
+    short = lm.predict(TEXTS[i], max_new_tokens=16, stop_strings=[wanted])
+    assert short.ids == made[i].ids[: len(short.ids)] and len(short.ids) <= j + 1
+    assert wanted in short.text and wanted not in decode(short.ids[:-1])
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda lm: lm.predict(""), DataError, r"^text 1: `text` is empty\.$"),
+        (
+            lambda lm: lm.predict(["Ada", "Ada " * 70]),
+            DataError,
+            r"^text 2: 140 tokens to begin with and 1 new ones are 77 more than the network takes, 64\. Shorten the text",
+        ),
+        (
+            lambda lm: lm.predict("Ada", max_new_tokens=80),
+            DataError,
+            r"^text 1: 1 tokens to begin with and 80 new ones are 17 more than the network takes, 64\.",
+        ),
+        (
+            lambda lm: lm.predict(TEXTS[0], max_length=3),
+            DataError,
+            r"^text 1: 7 tokens to begin with and 1 new ones are 5 more than `max_length=3` allows\.",
+        ),
+        (lambda lm: lm.predict("Ada", num_beam=2), ArgumentError, r"^`num_beam` is no option of generation\. Did you"),
+        (
+            lambda lm: lm.predict("Ada", num_return_sequences=2),
+            ArgumentError,
+            r"^`num_return_sequences=2` is more than `num_beams=1`: pass as many beams, or sample",
+        ),
+        (
+            lambda lm: list(lm.stream("Ada", num_beams=2)),
+            ArgumentError,
+            r"^a stream is one sequence: pass `num_beams=1` and `num_return_sequences=1`\.$",
+        ),
+        (lambda lm: lm.generate([[1, 99999]]), DataError, r"^text 1: token ids must be whole numbers in \[0, \d+\)"),
+        (
+            lambda lm: lm.predict("Ada", stop_strings=["."], compile=True),
+            ArgumentError,
+            r"^`compile=True`: XLA can't compile this",
+        ),
+        (
+            lambda lm: lm.chat([{"role": "assistant", "content": "hi"}]),
+            DataError,
+            r"^the chat: the last message must be the user's; it is the assistant's\.$",
+        ),
+        (
+            lambda lm: lm.chat([]),
+            DataError,
+            r"^the chat: `messages` must be a list of dicts, at least one; found \[\]\.$",
+        ),
+        (
+            lambda lm: lm.chat([{"role": "wizard", "content": "hi"}]),
+            DataError,
+            r"^the chat: message 1: `role` must be one of system, user, assistant, tool; it is 'wizard'\.$",
+        ),
+        (
+            lambda lm: lm.chat([{"role": "system", "content": "be kind"}, {"role": "tool", "content": "x"}]),
+            DataError,
+            r"^the chat: there is no message of the user to answer\.$",
+        ),
+    ],
+)
+def test_wrong_input(lm, ask, error, message):
+    with pytest.raises(error, match=message):
+        ask(lm)
+
+
+def test_a_tokenizer_without_a_template_does_not_chat(tmp_path):
+    task = build_task(CausalLM, "gpt2", tmp_path, UNNAMED)
+    with pytest.raises(ArgumentError, match=r"^the tokenizer has no chat template, so it can't be told how a chat is"):
+        task.chat("hi")
+
+
+def test_chats(lm):
+    answer, history = lm.chat("Ada lives", max_new_tokens=5)
+    assert history == [{"role": "user", "content": "Ada lives"}, {"role": "assistant", "content": answer}]
+    rendered = "user: Ada lives</s>assistant: "
+    assert answer == lm.predict(rendered, max_new_tokens=5).text.strip()
+    _, longer = lm.chat("and Bob", history=history, max_new_tokens=3)
+    assert longer[:2] == history and len(longer) == 4
+
+
+def labelled(lm, records):
+    """What of the records' tokens is learned, as text."""
+    texts = []
+    for rows in lm.training_rows(lm.source(records)):
+        labels = rows.targets["logits"]
+        for start, end in zip(labels.splits[:-1], labels.splits[1:], strict=True):
+            row = labels.values[start:end]
+            texts.append(lm.tokenizer.hf.decode(row[row >= 0]))
+    return texts
+
+
+def test_what_is_learned(lm):
+    end = lm.tokenizer.hf.convert_ids_to_tokens(2)
+    assert labelled(lm, [{"prompt": "Ada lives", "completion": " in Paris"}]) == [f" in Paris{end}"]
+    assert labelled(lm, [("Ada lives", " in Paris")]) == [f" in Paris{end}"]
+    whole = labelled(lm, TEXTS)
+    joined = end.join([*TEXTS, ""])
+    assert all(part in joined for part in whole)  # of each row, all but its first token
+    assert [text.strip() for text in labelled(lm, CHATS)] == ["Ada</s>", "Bob</s>", "the</s>"]
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "Bob"}]
+    assert labelled(lm, [{"messages": turns}]) == ["Bob</s>"]
+
+
+def test_lines_by_themselves(tmp_path):
+    task = build_task(CausalLM, "gpt2", tmp_path, {"eos_token_id": 2, **UNNAMED}, line_by_line=True)
+    rows = next(task.training_rows(task.source(TEXTS)))
+    assert rows.num_rows == len(TEXTS)
+
+
+def test_wrong_records(lm):
+    with pytest.raises(
+        DataError, match=r"^the records: record 1: expected 'text', 'prompt' and 'completion', or 'mess"
+    ):
+        lm.fit([{"label": "a"}])
+    with pytest.raises(DataError, match=r"^the records: record 2: it has \d+ tokens, \d+ more than `max_length=48`"):
+        lm.fit([{"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": "Ada " * 60}])
+    with pytest.raises(
+        DataError, match=r"^the records: record 1: there is no message of the assistant to learn from\."
+    ):
+        lm.fit([{"messages": [{"role": "user", "content": "a"}]}])
+
+
+def test_perplexity_is_e_to_the_mean_loss(lm):
+    report = lm.evaluate(TEXTS)
+    losses = []
+    for rows in lm.training_rows(lm.source(TEXTS)):
+        logits = lm.forward(lm.tokenizer.features(rows))["logits"].numpy()
+        for i, (start, end) in enumerate(zip(rows.splits[:-1], rows.splits[1:], strict=True)):
+            ids = rows.values("input_ids")[start:end]
+            steps = logits[i, : len(ids) - 1].astype(float)
+            chosen = steps[np.arange(len(ids) - 1), ids[1:]]
+            losses.extend(np.log(np.exp(steps).sum(1)) - chosen)
+    assert report.loss == pytest.approx(np.mean(losses), rel=1e-5)
+    assert report.perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
+
+
+def test_options_are_kept_and_served(lm, tmp_path):
+    lm.save(tmp_path / "lm")
+    task = tfnlp.load(tmp_path / "lm")
+    task.configure_generation(max_new_tokens=4, num_beams=2, num_return_sequences=2)
+    task.save(tmp_path / "lm")
+    kept = json.loads((tmp_path / "lm" / "generation_config.json").read_text())
+    assert kept["max_new_tokens"] == 4 and kept["num_beams"] == 2
+    assert "generation" not in json.loads((tmp_path / "lm" / "tfnlp.json").read_text())["settings"]
+    task.export(tmp_path / "1", samples=TEXTS)
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    answers = as_numpy(served(text=tf.constant(TEXTS)))
+    assert set(answers) == {"generated_text", "scores"}
+    expected = [[one.text for one in several] for several in tfnlp.load(tmp_path / "lm").predict(TEXTS)]
+    assert [[text.decode() for text in row] for row in answers["generated_text"]] == expected
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too many tokens"):
+        served(text=tf.constant(["Ada " * 70]))
+
+
+@pytest.mark.slow
+def test_xla_makes_the_same_texts(lm):
+    texts = [*TEXTS, "Ada"]
+    for options in ({}, {"num_beams": 3}, {"do_sample": True, "seed": 4}, {"repetition_penalty": 1.4}):
+        plain, compiled = (lm.predict(texts, max_new_tokens=9, compile=by, **options) for by in (False, True))
+        assert [one.ids for one in plain] == [one.ids for one in compiled]
+
+
+@pytest.mark.slow
+def test_a_chat_is_learned_by_heart(tmp_path):
+    options = {"initializer_range": 0.3, "eos_token_id": 2, **UNNAMED}
+    task = build_task(CausalLM, "gpt2", tmp_path, options, max_length=48)
+    task.tokenizer.hf.chat_template = TEMPLATE
+    task.fit(CHATS, epochs=60, learning_rate=1e-2, verbose=0)
+    answers = [task.chat(chat["messages"][0]["content"], max_new_tokens=4, stop_strings=["</s>"])[0] for chat in CHATS]
+    assert [answer.split("<")[0] for answer in answers] == ["Ada", "Bob", "the"]
