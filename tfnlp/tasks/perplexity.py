@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,21 @@ def perplexity_of(
     Raises:
         DataError: in that case.
     """
+    guessed = _guessing(forward, num_tokens)
+    totals: Any = np.zeros(3)
+    num_rows = 0
+    for features, labels in batches:
+        totals += [float(value) for value in guessed(features, labels)]
+        num_rows += len(labels)
+    losses, right, count = totals.tolist()
+    if not count:
+        raise DataError(nothing)
+    return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), num_rows, losses / count)
+
+
+@lru_cache(maxsize=4)
+def _guessing(forward: Callable[[Features], dict[str, tf.Tensor]], num_tokens: int) -> Any:
+    """Return a graph: of features and labels, the sum of losses, how many were guessed, and how many there are."""
 
     @tf.function(reduce_retracing=True)
     def guessed(features: Features, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -43,12 +59,4 @@ def perplexity_of(
         hits = tf.equal(tf.argmax(logits[:, :num_tokens], 1, tf.int32), gold)
         return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32)), tf.size(gold)
 
-    totals: Any = np.zeros(3)
-    num_rows = 0
-    for features, labels in batches:
-        totals += [float(value) for value in guessed(features, labels)]
-        num_rows += len(labels)
-    losses, right, count = totals.tolist()
-    if not count:
-        raise DataError(nothing)
-    return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), num_rows, losses / count)
+    return guessed

@@ -90,7 +90,16 @@ class CausalLM(Task):
         return text_source(records, self.layout)
 
     def training_rows(self, records: Source) -> Iterator[Rows]:
-        """Yield rows, and for each token the one that follows."""
+        """Yield rows, and for each token the one that follows.
+
+        Raises:
+            UnsupportedModelError: of XLNet.
+        """
+        if self.config.model_type == "xlnet":
+            raise UnsupportedModelError(
+                "XLNet learns from permutations of a text's tokens, which is not done here: it can be asked, and not "
+                "trained or evaluated. Train another architecture."
+            )
         settings, ends = self.settings, self.generation.eos_token_id
         end_id = ends[0] if ends else self.tokenizer.hf.eos_token_id
         return LanguageRows(self.tokenizer, settings.max_length, settings.line_by_line, end_id).read(records)
