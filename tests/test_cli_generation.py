@@ -39,6 +39,7 @@ def test_chat(saved):
     assert [line.strip() for line in found.output.split("\n")[:2]] == [first, second]
 
 
+@pytest.mark.slow
 def test_train(saved, tmp_path):
     data = tmp_path / "texts.txt"
     data.write_text("\n".join(TEXTS))
