@@ -16,14 +16,16 @@ torch = pytest.importorskip("torch")
 SIZE = 30
 
 
-def processors(options, prompt_length, most):
+def processors(options, prompt, most):
     from transformers import GenerationConfig
     from transformers.generation import GenerationMixin
 
+    prompt_length = prompt.shape[1]
     config = GenerationConfig(**options, max_length=prompt_length + most, eos_token_id=3)
     config._eos_token_tensor = torch.tensor([3])
     mixin = GenerationMixin()
-    return GenerationMixin._get_logits_processor(mixin, config, input_ids_seq_length=prompt_length, device="cpu")
+    given = {"input_ids_seq_length": prompt_length, "encoder_input_ids": prompt, "device": "cpu"}
+    return GenerationMixin._get_logits_processor(mixin, config, **given)
 
 
 def changed(options, tokens, logits, prompt_length, most):
@@ -33,7 +35,7 @@ def changed(options, tokens, logits, prompt_length, most):
     length = 2 + len(tokens)
     written = Written(
         tf.constant(rows), tf.constant([2]), tf.constant(length), tf.constant(len(tokens) - prompt_length),
-        tf.constant([most]),
+        tf.constant([most]), tf.constant([[-1, -1, *tokens[:prompt_length]]]),
     )  # fmt: skip
     scores = tf.constant(logits[None])
     for rule in rules_of(chosen):
@@ -45,6 +47,8 @@ OPTIONS = [
     {"repetition_penalty": 1.7},
     {"no_repeat_ngram_size": 2},
     {"no_repeat_ngram_size": 3, "bad_words_ids": [[4], [5, 6], [1, 2, 7], [3]]},
+    {"encoder_no_repeat_ngram_size": 2},
+    {"encoder_no_repeat_ngram_size": 3},
     {"min_length": 9, "min_new_tokens": 4},
     {"forced_eos_token_id": 3, "suppress_tokens": [1, 9], "begin_suppress_tokens": [2, 8]},
     {"forced_bos_token_id": 7},
@@ -63,16 +67,21 @@ def test_logits_are_changed_as_in_transformers(options, seed):
     prompt_length, num_new, most = (1, 0, 5) if "forced_bos_token_id" in options else (4, int(rng.integers(0, 5)), 5)
     tokens = rng.integers(4, 8, size=prompt_length + num_new).tolist()
     expected = torch.tensor(logits)[None].clone()
-    expected = processors(options, prompt_length, most)(torch.tensor([tokens]), expected)[0].numpy()
+    prompt = torch.tensor([tokens[:prompt_length]])
+    expected = processors(options, prompt, most)(torch.tensor([tokens]), expected)[0].numpy()
     np.testing.assert_allclose(changed(options, tokens, logits, prompt_length, most), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("options", OPTIONS[6:], ids=str)
+@pytest.mark.parametrize("options", [options for options in OPTIONS if "do_sample" in options], ids=str)
 def test_draws_have_the_probabilities_of_transformers(options):
     from scipy.stats import chisquare
 
     logits = np.random.default_rng(1).standard_normal(SIZE).astype(np.float32) * 2
-    expected = processors(options, 1, 5)(torch.tensor([[4]]), torch.tensor(logits)[None].clone()).softmax(-1)[0].numpy()
+    expected = (
+        processors(options, torch.tensor([[4]]), 5)(torch.tensor([[4]]), torch.tensor(logits)[None].clone())
+        .softmax(-1)[0]
+        .numpy()
+    )
     count = 20_000
     seeds = tf.stack([tf.fill([count], 7), tf.range(count)], 1)
     ours = for_sampling(tf.constant(logits[None]), GenerationOptions().changed(options))

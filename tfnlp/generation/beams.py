@@ -28,6 +28,7 @@ class Beams(NamedTuple):
             `(rows * beams, size)`, int32.
         starts: the first place of each prompt. Shape `(rows,)`, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
+        texts: the tokens that were given, -1 for padding. Shape `(rows, texts)`, int32.
         seeds: of rows, by which they are sampled. Shape `(rows, 2)`, int32.
         done: the best whole sequences. Shape `(rows, beams, size)`, int32.
         lengths: of their new tokens. Shape `(rows, beams)`, int32.
@@ -45,6 +46,7 @@ class Beams(NamedTuple):
     mask: tf.Tensor
     starts: tf.Tensor
     limits: tf.Tensor
+    texts: tf.Tensor
     seeds: tf.Tensor
     done: tf.Tensor
     lengths: tf.Tensor
@@ -76,7 +78,7 @@ class BeamSearch:
         del most
         return seeds
 
-    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Beams:
+    def start(self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Beams:
         """Choose the first token of each beam."""
         beams = self._options.num_beams
         num_rows = tf.shape(started.tokens)[0]
@@ -90,6 +92,7 @@ class BeamSearch:
             mask=tf.gather(with_room(started.mask, most), rows),
             starts=starts_of(started.mask),
             limits=limits,
+            texts=texts,
             seeds=noise,
             done=tokens,
             lengths=tf.ones([num_rows, beams], tf.int32),
@@ -137,8 +140,9 @@ class BeamSearch:
         options, num_beams = self._options, self._options.num_beams
         size = tf.shape(state.tokens)[2]
         flat = tf.reshape(state.tokens, [-1, size])
-        starts, limits = (tf.repeat(values, num_beams) for values in (state.starts, state.limits))
-        written = Written(flat, starts, state.length, state.num_new, limits)
+        given = (state.starts, state.limits, state.texts)
+        starts, limits, texts = (tf.repeat(values, num_beams, 0) for values in given)
+        written = Written(flat, starts, state.length, state.num_new, limits, texts)
         log_probabilities = tf.nn.log_softmax(logits)
         for rule in self._rules:
             log_probabilities = rule(log_probabilities, written)

@@ -12,7 +12,7 @@ from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
-from tfnlp.generation.loop import generate, search_of
+from tfnlp.generation.loop import generate, search_of, texts_of
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.sampling import Sampling
 from tfnlp.generation.search import Generated, excess_of, limits_of
@@ -181,7 +181,8 @@ class Generator(Runner):
         def start(columns: dict[str, Column]) -> Any:
             features, limits, seeds = self._prepared(columns, tf.constant([0], tf.int64), None)
             most = tf.reduce_max(limits)
-            return search.start(self.decoder.read(features, most), limits, search.noise(seeds, most), most)
+            started = self.decoder.read(features, most)
+            return search.start(started, texts_of(features), limits, search.noise(seeds, most), most)
 
         first = start.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(

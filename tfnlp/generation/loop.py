@@ -16,6 +16,11 @@ def search_of(decoder: Decoder, options: GenerationOptions, ends: Ends) -> Searc
     return (BeamSearch if options.num_beams > 1 else Sampling)(decoder, options, ends)
 
 
+def texts_of(features: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Return the tokens that are given, -1 for padding. Shape `(rows, length)`, int32."""
+    return tf.where(features["attention_mask"] > 0, features["input_ids"], -1)
+
+
 def generate(
     decoder: Decoder,
     features: dict[str, tf.Tensor],
@@ -41,7 +46,7 @@ def generate(
     search = search_of(decoder, options, ends)
     most = tf.reduce_max(limits) if most is None else most
     noise = search.noise(seeds, most) if noise is None else noise
-    state = search.start(decoder.read(features, most), limits, noise, most)
+    state = search.start(decoder.read(features, most), texts_of(features), limits, noise, most)
     (state,) = tf.while_loop(
         lambda state: tf.reduce_any(search.is_open(state)),
         lambda state: (search.advance(state),),

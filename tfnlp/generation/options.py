@@ -45,6 +45,7 @@ class GenerationOptions:
         num_return_sequences: how many sequences to give for each prompt.
         repetition_penalty: what scores of tokens that stand there already are divided by (Keskar et al. 2019).
         no_repeat_ngram_size: no sequence of so many tokens comes twice; 0: any may.
+        encoder_no_repeat_ngram_size: no sequence of so many tokens comes that the given text has; 0: any may.
         bad_words_ids: sequences of tokens that may not come.
         suppress_tokens: tokens that may not come.
         begin_suppress_tokens: tokens that may not come first.
@@ -75,6 +76,7 @@ class GenerationOptions:
     num_return_sequences: int = 1
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
+    encoder_no_repeat_ngram_size: int = 0
     bad_words_ids: tuple[tuple[int, ...], ...] = ()
     suppress_tokens: tuple[int, ...] = ()
     begin_suppress_tokens: tuple[int, ...] = ()

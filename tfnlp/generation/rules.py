@@ -20,6 +20,8 @@ class Written(NamedTuple):
         length: how many places are written, in all rows alike. Scalar, int32.
         num_new: how many of them are new. Scalar, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
+        texts: the tokens that were given, whether the decoder goes on from them or an encoder has read them; -1 for
+            padding. Shape `(rows, texts)`, int32.
     """
 
     tokens: tf.Tensor
@@ -27,6 +29,7 @@ class Written(NamedTuple):
     length: tf.Tensor
     num_new: tf.Tensor
     limits: tf.Tensor
+    texts: tf.Tensor
 
     @property
     def is_written(self) -> tf.Tensor:
@@ -72,6 +75,23 @@ class NoRepeatedNgrams:
             last = tf.gather(tokens, tf.maximum(written.length - before + i, 0), axis=1)
             repeats &= tf.equal(tokens[:, i : i + num_starts], last[:, None]) & is_written[:, i : i + num_starts]
         return _forbidden(scores, _any_of(tokens[:, before:], repeats, tf.shape(scores)[1]))
+
+
+@dataclass(frozen=True)
+class NoNgramsOfTexts:
+    """Forbids tokens that would end a sequence of `size` tokens that the given text has."""
+
+    size: int
+
+    def __call__(self, scores: tf.Tensor, written: Written) -> tf.Tensor:
+        """Return changed scores."""
+        before, texts = self.size - 1, written.texts
+        num_starts = tf.maximum(tf.shape(texts)[1] - before, 0)
+        repeats = (texts[:, before:] >= 0) & (written.lengths >= before)[:, None]
+        for i in range(before):
+            last = tf.gather(written.tokens, tf.maximum(written.length - before + i, 0), axis=1)
+            repeats &= tf.equal(texts[:, i : i + num_starts], last[:, None])
+        return _forbidden(scores, _any_of(texts[:, before:], repeats, tf.shape(scores)[1]))
 
 
 @dataclass(frozen=True)
@@ -148,6 +168,7 @@ def rules_of(options: GenerationOptions) -> list[Rule]:
     wanted: list[tuple[bool, Rule]] = [
         (options.repetition_penalty != 1, RepetitionPenalty(options.repetition_penalty)),
         (options.no_repeat_ngram_size > 0, NoRepeatedNgrams(options.no_repeat_ngram_size)),
+        (options.encoder_no_repeat_ngram_size > 0, NoNgramsOfTexts(options.encoder_no_repeat_ngram_size)),
         (bool(words), NoBadWords(words)),
         (bool(ends) and options.min_length > 0, NotBefore(ends, options.min_length, of_new=False)),
         (bool(ends) and options.min_new_tokens > 0, NotBefore(ends, options.min_new_tokens, of_new=True)),

@@ -24,6 +24,7 @@ class Sampled(NamedTuple):
             int32.
         starts: the first place of each prompt. Shape `(rows,)`, int32.
         limits: how many new tokens each row may have. Shape `(rows,)`, int32.
+        texts: the tokens that were given, -1 for padding. Shape `(rows, texts)`, int32.
         lengths: how many it has. Shape `(rows,)`, int32.
         log_probabilities: of the new ones, together. Shape `(rows,)`, float32.
         is_open: whether the row lacks its last token. Shape `(rows,)`, bool.
@@ -37,6 +38,7 @@ class Sampled(NamedTuple):
     mask: tf.Tensor
     starts: tf.Tensor
     limits: tf.Tensor
+    texts: tf.Tensor
     lengths: tf.Tensor
     log_probabilities: tf.Tensor
     is_open: tf.Tensor
@@ -60,13 +62,16 @@ class Sampling:
         numbers = number * copies + tf.tile(tf.range(copies), [num_rows])
         return uniform(tf.stack([seed, numbers], 1), most)
 
-    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Sampled:
+    def start(
+        self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor
+    ) -> Sampled:
         """Choose the first token of each row."""
         copies = self._options.num_return_sequences
         tokens, mask, logits, memory = started
         if copies > 1:
             rows = tf.repeat(tf.range(tf.shape(tokens)[0]), copies)
-            tokens, mask, logits, limits = (tf.gather(values, rows) for values in (tokens, mask, logits, limits))
+            given = (tokens, mask, logits, limits, texts)
+            tokens, mask, logits, limits, texts = (tf.gather(values, rows) for values in given)
             memory = self._decoder.rows_of(memory, rows)
         num_rows = tf.shape(tokens)[0]
         state = Sampled(
@@ -76,6 +81,7 @@ class Sampling:
             mask=with_room(mask, most),
             starts=starts_of(mask),
             limits=limits,
+            texts=texts,
             lengths=tf.zeros([num_rows], tf.int32),
             log_probabilities=tf.zeros([num_rows]),
             is_open=tf.ones([num_rows], tf.bool),
@@ -91,7 +97,7 @@ class Sampling:
 
     def _with_next(self, state: Sampled, logits: tf.Tensor, memory: Any) -> Sampled:
         options = self._options
-        written = Written(state.tokens, state.starts, state.length, state.num_new, state.limits)
+        written = Written(state.tokens, state.starts, state.length, state.num_new, state.limits, state.texts)
         for rule in self._rules:
             logits = rule(logits, written)
         if options.do_sample:

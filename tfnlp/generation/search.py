@@ -53,11 +53,12 @@ class Search(Protocol):
         """
         ...
 
-    def start(self, started: Started, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Any:
+    def start(self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Any:
         """Choose the first token of each row; return the state.
 
         Args:
             started: prompts, at least one.
+            texts: their tokens, -1 for padding. Shape `(rows, length)`, int32.
             limits: how many new tokens each row may have, at least 1. Shape `(rows,)`, int32.
             noise: as `noise` returned it.
             most: of the limits. Scalar, int32.
