@@ -238,7 +238,8 @@ class Generation(Part):
     Attributes:
         text: without the prompt.
         ids: of its tokens, with that which ended it.
-        score: the mean probability of its tokens, as a geometric mean, in [0, 1].
+        score: the geometric mean of its tokens' probabilities, in [0, 1]; with a `length_penalty` other than 1, another
+            root of their product.
     """
 
     text: str

@@ -45,12 +45,12 @@ def test_options_of_a_file_and_of_a_call():
         "top_k": None,
     }
     options = GenerationOptions.from_config(config)
-    assert options == GenerationOptions(eos_token_id=(3,), max_length=20, bad_words_ids=((1, 2),))
+    assert options == GenerationOptions(eos_token_id=(3,), max_length=20, top_k=0, bad_words_ids=((1, 2),))
     assert options.changed({"max_new_tokens": 5}).max_length is None
     assert options.changed({"stop_strings": "."}).stop_strings == (".",)
-    assert repr(options) == "GenerationOptions(max_length=20, bad_words_ids=((1, 2),), eos_token_id=(3,))"
-    assert GenerationOptions.from_config(options.to_config()) == options
-    assert options.changed({"seed": 3, "compile": True}).to_config() == options.to_config()
+    assert repr(options) == "GenerationOptions(max_length=20, top_k=0, bad_words_ids=((1, 2),), eos_token_id=(3,))"
+    assert GenerationOptions.from_config(options.to_config({})) == options
+    assert options.changed({"seed": 3, "compile": True}).to_config({"a": 1}) == {"a": 1, **options.to_config({})}
 
 
 def test_what_is_not_done_is_logged(caplog):

@@ -50,6 +50,7 @@ class Checkpoint:
     ) -> None:
         self.auto_class, self.config, self.name_or_path = auto_class, config, name_or_path
         self.seed, self.location = seed, location or {}
+        self.generation_config: dict[str, Any] = {}  # what its file holds, once it is read
         self._head: Any = None
 
     @classmethod
@@ -106,6 +107,12 @@ class Checkpoint:
                 )
             setattr(self.config, name, value)
 
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens the network has; of an encoder with a decoder of its own, the decoder."""
+        own = getattr(self.config, "vocab_size", None)
+        return self.config.decoder.vocab_size if own is None else own
+
     # The head
 
     @property
@@ -157,7 +164,7 @@ class Checkpoint:
 
     def make_room(self, num_tokens: int) -> None:
         """Give a head that is built a row for each of so many tokens."""
-        if self._head is not None and num_tokens > self.config.vocab_size:
+        if self._head is not None and num_tokens > self.vocab_size:
             self._head = with_vocabulary(self._head, self.auto_class, num_tokens, seed=self.seed)
 
     def save(self, directory: Path) -> None:

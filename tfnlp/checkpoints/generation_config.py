@@ -16,6 +16,8 @@ _FILE = "generation_config.json"
 def read_generation_config(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return what a checkpoint says of how its text is made: that file, or without one, as of old, `config.json`.
 
+    The checkpoint keeps it, to be written again.
+
     Raises:
         CheckpointError: if the file is damaged.
     """
@@ -24,18 +26,21 @@ def read_generation_config(checkpoint: Checkpoint) -> dict[str, Any]:
     directory = checkpoint.name_or_path
     file = None if directory is None else find_file(directory, _FILE, **checkpoint.location)
     if file is None:
-        return GenerationConfig.from_model_config(checkpoint.config).to_diff_dict()
+        options = GenerationConfig.from_model_config(checkpoint.config).to_diff_dict()
+        checkpoint.generation_config = {name: value for name, value in options.items() if name != "_from_model_config"}
+        return checkpoint.generation_config
     try:
         options = json.loads(Path(file).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: this is no JSON: {error}. Download it again.") from error
     if not isinstance(options, dict):
         raise CheckpointError(f"{file}: expected an object; found {options!r:.80}. Download it again.")
+    checkpoint.generation_config = options
     return options
 
 
 def write_generation_config(options: dict[str, Any], directory: Path) -> None:
-    """Write how text is made; `options` are those that differ from transformers' defaults."""
+    """Write how text is made."""
     from transformers import GenerationConfig
 
     GenerationConfig(**options).to_json_file(directory / _FILE)

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 # Their first position is the pad id plus one, an inheritance from fairseq, so their tables hold fewer than they say.
-_OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta")
+OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta")
 _NO_LIMIT = 1_000_000  # positions are relative
 _LARGE = 1 << 30  # weights, of which memory holds many
 
@@ -173,7 +173,7 @@ def network_options(config: Any) -> tuple[str, ...]:
 def position_limit(config: Any, tokenizer_limit: int | None) -> int:
     """Return the longest row that a network takes, from its table of positions and its tokenizer's own limit."""
     positions = getattr(config, "max_position_embeddings", None) or 0
-    if config.model_type in _OFFSET_POSITIONS:
+    if config.model_type in OFFSET_POSITIONS:
         positions -= (config.pad_token_id or 0) + 1
     limits = [limit for limit in (positions, tokenizer_limit or 0) if limit > 0]
     return min(limits, default=_NO_LIMIT)

@@ -28,7 +28,7 @@ def _chat(
     while line := _asked():
         messages.append({"role": "user", "content": line})
         answer = ""
-        for piece in task.stream(messages, **given):
+        for piece in task.stream(messages, **given, num_beams=1, num_return_sequences=1):
             typer.echo(piece, nl=False)
             answer += piece
         typer.echo()
@@ -42,4 +42,4 @@ def _asked() -> str:
     return sys.stdin.readline().strip()
 
 
-chat = with_options(_chat, options_of(GenerationOptions, without=("num_beams", "num_return_sequences")))
+chat = with_options(_chat, options_of(GenerationOptions, without=("compile", "num_beams", "num_return_sequences")))

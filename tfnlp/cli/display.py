@@ -54,7 +54,7 @@ def stream_texts(task: Any, inputs: Iterable[Any]) -> None:
     if not hasattr(task, "stream"):
         raise ArgumentError(f"--format text is for models that make texts; this is a {type(task).__name__}.")
     for given in inputs:
-        for piece in task.stream(given):
+        for piece in task.stream(given, num_beams=1, num_return_sequences=1):
             typer.echo(piece, nl=False)
         typer.echo()
 

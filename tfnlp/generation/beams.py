@@ -148,6 +148,8 @@ class BeamSearch:
             log_probabilities = rule(log_probabilities, written)
         if options.do_sample:
             log_probabilities = for_sampling(log_probabilities, options)
+        if options.renormalize_logits:
+            log_probabilities = tf.nn.log_softmax(log_probabilities)
         vocabulary = tf.shape(logits)[1]
         together = tf.reshape(log_probabilities, [-1, num_beams, vocabulary]) + state.log_probabilities[:, :, None]
         together = tf.reshape(together, [-1, num_beams * vocabulary])
@@ -204,6 +206,7 @@ class BeamSearch:
         by_beam = tf.TensorShape([None, beams])
         return plain._replace(
             tokens=tf.TensorShape([None, beams, None]),
+            seeds=tf.TensorShape([None, 2]),
             done=tf.TensorShape([None, beams, None]),
             log_probabilities=by_beam,
             lengths=by_beam,

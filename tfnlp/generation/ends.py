@@ -37,10 +37,13 @@ class Ends:
         if not self.strings:
             return is_end
         longest = max(len(text.encode()) for text in self.strings)
-        pieces = tf.gather(self.pieces, tokens[:, tf.maximum(length - longest - 1, 0) : length])
+        window = tokens[:, tf.maximum(length - longest - 1, 0) : length]
+        is_known = window < tf.shape(self.pieces)[0]  # a network may have more tokens than its tokenizer
+        pieces = tf.where(is_known, tf.gather(self.pieces, tf.where(is_known, window, 0)), "")
         text, last_size = tf.strings.reduce_join(pieces, 1), tf.strings.length(pieces[:, -1])
         for wanted in self.strings:
             size = last_size + (len(wanted.encode()) - 1)  # all of it ends in the last token
             tail = tf.strings.substr(text, -tf.minimum(size, tf.strings.length(text)), size)
-            is_end |= tf.strings.regex_full_match(tail, f"(?s).*{re.escape(wanted)}.*")
+            by_bytes = tf.strings.unicode_transcode(tail, "ISO-8859-1", "UTF-8")  # a piece may be half a character
+            is_end |= tf.strings.regex_full_match(by_bytes, f"(?s).*{re.escape(wanted.encode().decode('latin-1'))}.*")
         return is_end

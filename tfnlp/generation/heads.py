@@ -6,12 +6,11 @@ import inspect
 from typing import Any
 
 from tfnlp._backend import tf
+from tfnlp.checkpoints.heads import OFFSET_POSITIONS
 from tfnlp.checkpoints.upstream import encoder_output
 from tfnlp.generation.decoders import Decoder, Memory, positions_of
 from tfnlp.generation.search import Started
 
-# Their first position is the padding token's id plus one, and transformers' heads find it only without a cache.
-_OFFSET_POSITIONS = ("camembert", "roberta", "roberta-prelayernorm", "xlm-roberta")
 # Heads without a cache that can be used: none, or one whose length is read in Python, so that it can't grow in a graph.
 _WITHOUT_CACHE = ("mistral", "openai-gpt", "xglm")
 
@@ -31,7 +30,8 @@ class _Head:
     def __init__(self, head: Any) -> None:
         self._head = head
         config = head.config
-        self._first = (config.pad_token_id or 0) + 1 if config.model_type in _OFFSET_POSITIONS else 0
+        # Transformers' heads find the offset of positions only where they read a whole text.
+        self._first = (config.pad_token_id or 0) + 1 if config.model_type in OFFSET_POSITIONS else 0
         self._options = inspect.signature(type(head).call).parameters
         self._run = tf.function(self._called, reduce_retracing=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from tfnlp.errors import ArgumentError, did_you_mean
@@ -16,10 +17,10 @@ DEFAULT_NEW_TOKENS = 256  # as in transformers' pipeline
 _NOT_DONE = (
     "constraints", "diversity_penalty", "dola_layers", "encoder_repetition_penalty", "epsilon_cutoff", "eta_cutoff",
     "exponential_decay_length_penalty", "force_words_ids", "guidance_scale", "num_beam_groups", "penalty_alpha",
-    "renormalize_logits", "sequence_bias", "watermarking_config",
+    "sequence_bias", "watermarking_config",
 )  # fmt: skip
+_WITHOUT_EFFECT = {"encoder_repetition_penalty": 1, "guidance_scale": 1, "num_beam_groups": 1}
 _OF_CALLS = ("compile", "seed")  # not kept in files
-_OFF: tuple[Any, ...] = (None, False, 0, 1, [], ())
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -46,18 +47,19 @@ class GenerationOptions:
         repetition_penalty: what scores of tokens that stand there already are divided by (Keskar et al. 2019).
         no_repeat_ngram_size: no sequence of so many tokens comes twice; 0: any may.
         encoder_no_repeat_ngram_size: no sequence of so many tokens comes that the given text has; 0: any may.
+        renormalize_logits: after all rules, let the probabilities of all tokens together be 1 again.
         bad_words_ids: sequences of tokens that may not come.
         suppress_tokens: tokens that may not come.
         begin_suppress_tokens: tokens that may not come first.
         eos_token_id: the tokens that end a sequence.
         stop_strings: texts that end a sequence, once they stand in it.
         decoder_start_token_id: what an answer starts with, of models with an encoder.
-        pad_token_id: the token that fills up short sequences.
+        pad_token_id: the token that fills up short sequences in transformers; kept for it.
         forced_bos_token_id: the first token after the decoder's start: the language, of models of many.
         forced_eos_token_id: the last token where a sequence has its full length.
         seed: of sampling; the same text comes of the same seed.
         compile: whether XLA compiles the network, which takes seconds for each new size of a batch and then makes
-            tokens several times as fast; None: from the second time on that a size comes.
+            tokens several times as fast; None: once a size has made some tokens without it.
     """
 
     max_new_tokens: int | None = None
@@ -77,13 +79,14 @@ class GenerationOptions:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
     encoder_no_repeat_ngram_size: int = 0
+    renormalize_logits: bool = False
     bad_words_ids: tuple[tuple[int, ...], ...] = ()
     suppress_tokens: tuple[int, ...] = ()
     begin_suppress_tokens: tuple[int, ...] = ()
     eos_token_id: tuple[int, ...] = ()
     stop_strings: tuple[str, ...] = ()
     decoder_start_token_id: int | None = None
-    pad_token_id: int = 0
+    pad_token_id: int | None = None
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
     seed: int = 0
@@ -99,17 +102,29 @@ class GenerationOptions:
         return {name: value for name, (value, default) in options.items() if value != default}
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_lengths()
         self._check_sampling()
         if not self.repetition_penalty > 0:
             raise ArgumentError(f"`repetition_penalty` must be greater than 0; it is {self.repetition_penalty}.")
         if self.early_stopping not in (True, False, "never"):
             raise ArgumentError(f"`early_stopping` must be True, False or 'never'; it is {self.early_stopping!r}.")
-        if self.num_return_sequences > self.num_beams and not self.do_sample:
+        if self.num_return_sequences > self.num_beams and (self.num_beams > 1 or not self.do_sample):
             raise ArgumentError(
                 f"`num_return_sequences={self.num_return_sequences}` is more than `num_beams={self.num_beams}`: pass "
-                "as many beams, or sample with `do_sample=True`."
+                "as many beams, or sample with `do_sample=True` and without beams."
             )
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value, default = getattr(self, field.name), field.default
+            wanted: Any = Real if isinstance(default, float) else tuple if isinstance(default, tuple) else Integral
+            if isinstance(default, bool) or field.name == "compile":
+                wanted = (bool, str) if field.name == "early_stopping" else bool
+            is_number = wanted in (Integral, Real)
+            if value is not default and (not isinstance(value, wanted) or (is_number and isinstance(value, bool))):
+                kind = {Real: "a number", Integral: "a whole number", tuple: "a list"}.get(wanted, "True or False")
+                raise ArgumentError(f"`{field.name}` must be {kind}; it is {value!r:.80}.")
 
     def _check_lengths(self) -> None:
         if self.max_new_tokens is not None and self.max_length is not None:
@@ -141,14 +156,15 @@ class GenerationOptions:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> GenerationOptions:
         """Make options of what `generation_config.json` holds; what tfnlp can't do is logged, and left out."""
-        known = {field.name for field in fields(cls)}
-        given = {name: value for name, value in config.items() if name in known and value is not None}
-        unknown = sorted(name for name in _NOT_DONE if config.get(name) not in _OFF)
+        known = {field.name for field in fields(cls)} - set(_OF_CALLS)
+        given = _uniform({name: value for name, value in config.items() if name in known})
+        unknown = [name for name in _NOT_DONE if config.get(name) and config[name] != _WITHOUT_EFFECT.get(name)]
         if unknown:
             logger.warning("generation_config.json asks for %s, which tfnlp does not do", ", ".join(unknown))
-        if "max_new_tokens" in given:
+        if given.get("max_new_tokens") is not None:
             given.pop("max_length", None)
-        return cls(**_uniform(given))
+        given["eos_token_id"] = tuple(token for token in given.get("eos_token_id", ()) if token >= 0)  # -1: none
+        return cls(**given)
 
     def changed(self, options: Mapping[str, Any]) -> GenerationOptions:
         """Return these options with others in the place of some.
@@ -162,18 +178,21 @@ class GenerationOptions:
                 raise ArgumentError(f"`{name}` is no option of generation.{did_you_mean(name, known)}")
         given = _uniform(options)
         for name, other in (("max_new_tokens", "max_length"), ("max_length", "max_new_tokens")):
-            if name in given:
+            if given.get(name) is not None:
                 given.setdefault(other, None)  # that of before
         return replace(self, **given)
 
-    def to_config(self) -> dict[str, Any]:
-        """Return what differs from the defaults, by the names of `generation_config.json`."""
-        return {name: value for name, value in self._changed().items() if name not in _OF_CALLS}
+    def to_config(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `generation_config.json` is to hold: these options, and what it held `before` beside them."""
+        own = {field.name for field in fields(self)}
+        kept = {name: value for name, value in before.items() if name not in own}
+        return kept | {name: value for name, value in self._changed().items() if name not in _OF_CALLS}
 
 
 def _uniform(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with lists as tuples, and one token or text that ends a sequence as several."""
-    given = {name: _as_tuple(value) for name, value in options.items()}
+    """Return options with lists as tuples, one token or text that ends a sequence as several, and None as "off"."""
+    off = {field.name: field.default for field in fields(GenerationOptions)} | {"top_k": 0}
+    given = {name: off[name] if value is None else _as_tuple(value) for name, value in options.items()}
     for name in ("eos_token_id", "stop_strings"):
         if isinstance(given.get(name), (int, str)):
             given[name] = (given[name],)

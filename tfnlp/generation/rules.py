@@ -153,11 +153,15 @@ class Suppressed:
 
     tokens: tuple[int, ...]
     is_first: bool = False
+    after_forced: bool = False  # the first token that is not forced, after a decoder's start
 
     def __call__(self, scores: tf.Tensor, written: Written) -> tf.Tensor:
         """Return changed scores."""
-        applies = tf.equal(written.num_new, 0) if self.is_first else tf.constant(True)
-        return _forbidden(scores, applies & _among(self.tokens, tf.shape(scores)[1]))
+        is_forbidden = _among(self.tokens, tf.shape(scores)[1])
+        if self.is_first:
+            is_shifted = tf.equal(written.lengths - written.num_new, 1) & self.after_forced
+            is_forbidden &= tf.equal(written.num_new, tf.cast(is_shifted, tf.int32))[:, None]
+        return _forbidden(scores, is_forbidden)
 
 
 def rules_of(options: GenerationOptions) -> list[Rule]:
@@ -175,7 +179,7 @@ def rules_of(options: GenerationOptions) -> list[Rule]:
         (first is not None, ForcedFirst(first or 0)),
         (last is not None, ForcedLast(last or 0)),
         (bool(options.suppress_tokens), Suppressed(options.suppress_tokens)),
-        (bool(options.begin_suppress_tokens), Suppressed(options.begin_suppress_tokens, is_first=True)),
+        (bool(options.begin_suppress_tokens), Suppressed(options.begin_suppress_tokens, True, first is not None)),
     ]
     return [rule for is_wanted, rule in wanted if is_wanted]
 

@@ -106,7 +106,7 @@ class Sampling:
         else:
             chosen = tf.argmax(logits, 1, tf.int32)
         log_probability = tf.gather(tf.nn.log_softmax(logits), chosen, batch_dims=1)
-        chosen = tf.where(state.is_open, chosen, options.pad_token_id)
+        chosen = tf.where(state.is_open, chosen, 0)  # what stands behind an end means nothing
         tokens = with_token(state.tokens, chosen, state.length)
         num_new = state.num_new + 1
         is_last = self._ends(tokens, state.length + 1) | (num_new >= state.limits)

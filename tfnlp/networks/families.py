@@ -121,6 +121,11 @@ def _llama(config: Any, weights: Weights) -> DecoderNetwork | None:
     named, epsilon = _Named(weights, "model."), config.rms_norm_eps
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
+    window, kinds = getattr(config, "sliding_window", None), getattr(config, "layer_types", None)
+    windows = [window] * config.num_hidden_layers
+    if kinds is not None:  # Qwen's: only some layers have one
+        windows = [window if kind == "sliding_attention" else None for kind in kinds]
+
     def layer(i: int) -> Layer:
         own = named.at(f"layers.{i}")
         norms = [
@@ -133,9 +138,9 @@ def _llama(config: Any, weights: Weights) -> DecoderNetwork | None:
             Norm(own["input_layernorm.weight"], None, epsilon),
             FeedForward(own.dense("mlp.up_proj"), own.dense("mlp.down_proj"), own.dense("mlp.gate_proj")),
             Norm(own["post_attention_layernorm.weight"], None, epsilon),
+            window=windows[i],
         )
 
-    uses_window = getattr(config, "use_sliding_window", True)
     stack = Stack(
         tokens=named["embed_tokens.weight"],
         layers=tuple(layer(i) for i in range(config.num_hidden_layers)),
@@ -144,7 +149,6 @@ def _llama(config: Any, weights: Weights) -> DecoderNetwork | None:
         scale=size**-0.5,
         activation=ACTIVATIONS[config.hidden_act],
         inverse_frequencies=frequencies,
-        window=getattr(config, "sliding_window", None) if uses_window else None,
         last_norm=Norm(named["norm.weight"], None, epsilon),
     )
     output = Output(table=named["embed_tokens.weight"])

@@ -66,9 +66,9 @@ class OwnHead(keras.Model):
         if config.tie_word_embeddings:
             self._keys_to_ignore_on_load_unexpected = (*self._keys_to_ignore_on_load_unexpected, r"^lm_head\.weight$")
         self.named_weights: dict[str, tuple[tf.Variable, bool]] = {}
-        draw = keras.initializers.RandomNormal(stddev=config.initializer_range, seed=0)
         for name, weight in _llama_weights(config).items():
-            kind = "ones" if weight.is_norm else "zeros" if len(weight.shape) == 1 else draw
+            drawn = keras.initializers.RandomNormal(stddev=config.initializer_range)
+            kind = "ones" if weight.is_norm else "zeros" if len(weight.shape) == 1 else drawn
             shape = weight.shape[::-1] if weight.is_kernel else weight.shape
             own = name.removesuffix("weight") + "gamma" if weight.is_norm else name
             self.named_weights[name] = self.add_weight(own, shape, initializer=kind), weight.is_kernel

@@ -41,12 +41,13 @@ class Norm(NamedTuple):
     epsilon: float
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        """Return normalized values of the same shape, `(..., size)`."""
+        """Return normalized values of the same shape, `(..., size)`; computed in float32."""
+        dtype, values = values.dtype, tf.cast(values, tf.float32)
         if self.beta is not None:
             values = values - tf.reduce_mean(values, -1, keepdims=True)
         variance = tf.reduce_mean(tf.square(values), -1, keepdims=True)
-        scaled = values * tf.math.rsqrt(variance + self.epsilon) * self.gamma
-        return scaled if self.beta is None else scaled + self.beta
+        scaled = values * tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
+        return tf.cast(scaled if self.beta is None else scaled + tf.cast(self.beta, tf.float32), dtype)
 
 
 class Attention(NamedTuple):
@@ -133,8 +134,9 @@ def attended(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, bias: tf.Te
     shared = num_heads // num_key_heads
     grouped = tf.reshape(queries * scale, [num_rows, num_key_heads, shared * length, size])
     scores = tf.matmul(grouped, keys, transpose_b=True)
-    scores = tf.reshape(scores, [num_rows, num_heads, length, places]) + bias
-    weights = tf.reshape(tf.nn.softmax(scores), [num_rows, num_key_heads, shared * length, places])
+    scores = tf.cast(tf.reshape(scores, [num_rows, num_heads, length, places]), tf.float32) + bias
+    weights = tf.cast(tf.nn.softmax(scores), values.dtype)
+    weights = tf.reshape(weights, [num_rows, num_key_heads, shared * length, places])
     mean = tf.reshape(tf.matmul(weights, values), [num_rows, num_heads, length, size])
     return tf.reshape(tf.transpose(mean, [0, 2, 1, 3]), [num_rows * length, num_heads * size])
 

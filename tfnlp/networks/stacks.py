@@ -32,6 +32,7 @@ class Layer(NamedTuple):
         feed_forward_norm: before or after it.
         cross: attention to what an encoder has read; None: there is none.
         cross_norm: before or after it.
+        window: how many tokens before it each sees, itself included; None: all.
     """
 
     attention: Attention
@@ -40,6 +41,7 @@ class Layer(NamedTuple):
     feed_forward_norm: Norm
     cross: Attention | None = None
     cross_norm: Norm | None = None
+    window: int | None = None
 
 
 class Relative(NamedTuple):
@@ -70,9 +72,7 @@ class Stack(NamedTuple):
         positions: the vector of each position; None: they are not added. Shape `(positions, size)`.
         first_position: the row of the first position in that table.
         inverse_frequencies: of rotary positions. Shape `(head size / 2,)`, float32; None: there are none.
-        rotary_scale: what cosines and sines are multiplied with.
         relative: positions by distance; None: there are none.
-        window: how many tokens before it each sees, itself included; None: all.
         first_norm: of vectors with positions; None: there is none.
         last_norm: of what comes out of the last layer; None: there is none.
     """
@@ -89,9 +89,7 @@ class Stack(NamedTuple):
     positions: Any = None
     first_position: int = 0
     inverse_frequencies: np.ndarray | None = None
-    rotary_scale: float = 1.0
     relative: Relative | None = None
-    window: int | None = None
     first_norm: Norm | None = None
     last_norm: Norm | None = None
 
@@ -151,7 +149,7 @@ def run_stack(
         hidden += tf.gather(stack.positions, tf.reshape(positions, [-1]) + stack.first_position)
     if stack.first_norm is not None:
         hidden = stack.first_norm(hidden)
-    bias = _bias(stack, mask, place, length)
+    biases = {window: _bias(stack, mask, place, length, window) for window in {one.window for one in stack.layers}}
     turn = _turning(stack, positions)
     across_bias = None if across_mask is None else hidden_bias(across_mask[:, None, None] > 0)
     remembered = []
@@ -163,7 +161,7 @@ def run_stack(
             queries, keys = turn(queries), turn(keys)
             keys, others = cache(old[0], keys, place), cache(old[1], others, place)
             remembered.append((keys, others))
-            return layer.attention.output(attended(queries, keys, others, bias, stack.scale))
+            return layer.attention.output(attended(queries, keys, others, biases[layer.window], stack.scale))
 
         def to_texts(values: tf.Tensor, layer: Layer = layer, i: int = i) -> tf.Tensor:
             assert layer.cross is not None and across is not None and across_bias is not None
@@ -218,15 +216,15 @@ def _projected(
     return queries, keys, others
 
 
-def _bias(stack: Stack, mask: tf.Tensor, place: tf.Tensor | int, length: tf.Tensor) -> tf.Tensor:
+def _bias(stack: Stack, mask: tf.Tensor, place: tf.Tensor | int, length: tf.Tensor, window: int | None) -> tf.Tensor:
     """Return what is added to scores of attention. Shape `(rows, heads or 1, length, places)`, float32."""
     places = tf.range(tf.shape(mask)[1])
     offsets = places - (place + tf.range(length))[:, None]  # of keys from queries
     is_visible = tf.ones_like(offsets, tf.bool)
     if stack.is_causal:
         is_visible = offsets <= 0
-        if stack.window is not None:
-            is_visible &= offsets > -stack.window
+        if window is not None:
+            is_visible &= offsets > -window
     bias = hidden_bias(is_visible & (mask[:, None] > 0))[:, None]
     if stack.relative is None:
         return bias
@@ -234,7 +232,7 @@ def _bias(stack: Stack, mask: tf.Tensor, place: tf.Tensor | int, length: tf.Tens
     buckets = relative_buckets(
         offsets, num_buckets=table.shape[0], max_distance=max_distance, both_sides=not stack.is_causal
     )
-    return bias + tf.transpose(tf.gather(table, buckets), [2, 0, 1])
+    return bias + tf.cast(tf.transpose(tf.gather(table, buckets), [2, 0, 1]), tf.float32)
 
 
 def _turning(stack: Stack, positions: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -243,5 +241,5 @@ def _turning(stack: Stack, positions: tf.Tensor) -> Callable[[tf.Tensor], tf.Ten
         return lambda values: values
     angles = tf.cast(positions, tf.float32)[:, None, :, None] * tf.constant(stack.inverse_frequencies, tf.float32)
     angles = tf.concat([angles, angles], -1)
-    cosines, sines = tf.cos(angles) * stack.rotary_scale, tf.sin(angles) * stack.rotary_scale
-    return lambda values: rotated(values, cosines, sines)
+    cosines, sines = tf.cos(angles), tf.sin(angles)
+    return lambda values: rotated(values, tf.cast(cosines, values.dtype), tf.cast(sines, values.dtype))

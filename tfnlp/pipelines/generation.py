@@ -18,7 +18,7 @@ _MOST = 256  # new tokens, where nothing else is said
 class _GenerationPipeline(Pipeline):
     """Makes texts; takes all options of generation."""
 
-    defaults: ClassVar[dict[str, Any]]  # of transformers' pipeline, where the checkpoint says nothing else
+    defaults: ClassVar[dict[str, Any]]  # of transformers' pipeline, which come before the checkpoint's
     own_options: ClassVar[tuple[str, ...]]
 
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -32,12 +32,8 @@ class _GenerationPipeline(Pipeline):
     def _made(self, ask: Any, inputs: list[Any], options: dict[str, Any]) -> list[Sequence[Generation]]:
         """Ask the task; `options` are those of a call."""
         given = {name: value for name, value in options.items() if name in _OPTIONS}
-        kept = self.task.generation
-        plain = GenerationOptions()
-        chosen = {
-            name: value for name, value in self.defaults.items() if getattr(kept, name) == getattr(plain, name)
-        } | given
-        if "max_length" in given or (kept.max_length is not None and "max_new_tokens" not in given):
+        chosen = self.defaults | given
+        if "max_new_tokens" not in given and ("max_length" in given or self.task.generation.max_length is not None):
             chosen.pop("max_new_tokens", None)
         return [made if isinstance(made, Generations) else [made] for made in ask(inputs, **chosen)]
 

@@ -97,8 +97,8 @@ def pipeline(
     location = {key: options.pop(key) for key in LOCATION if key in options}
     if isinstance(model, (str, Path)):
         model = _loaded(of_task, model, location)
-        if of_task is Seq2SeqLM:
-            _use_specific_options(model, task)
+        if of_task in (CausalLM, Seq2SeqLM):
+            options = _specific_options(model, task) | options
     elif not isinstance(model, of_task):
         raise ArgumentError(f"{task!r} needs a {of_task.__name__}; this is a {type(model).__name__}.")
     if tokenizer is not None:
@@ -120,12 +120,12 @@ def _lengthen_rows(task: Any) -> None:
     task.settings = replace(task.settings, max_length=limit, **stride)
 
 
-def _use_specific_options(task: Seq2SeqLM, name: str) -> None:
-    """Let a task make texts as its checkpoint says for this pipeline: T5's prefixes, for example."""
+def _specific_options(task: Any, name: str) -> dict[str, Any]:
+    """Return how a checkpoint makes texts in this pipeline; a prefix, as T5 has one, is set."""
     specific = dict((task.config.task_specific_params or {}).get(name, {}))
     prefix = specific.pop("prefix", None)
-    if prefix is not None:
+    if prefix is not None and isinstance(task, Seq2SeqLM):
         task.settings = replace(task.settings, prefix=prefix)
     specific.pop("max_length", None)  # transformers sets it after its own 256 new tokens, which come first
     known = {field.name for field in fields(task.generation)}
-    task.configure_generation(**{option: value for option, value in specific.items() if option in known})
+    return {option: value for option, value in specific.items() if option in known}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tfnlp._backend import tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.generation_config import read_generation_config, write_generation_config
 from tfnlp.data.files import Record
-from tfnlp.errors import DataError
+from tfnlp.errors import ArgumentError, CheckpointError, DataError, ExportError
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.generator import Generator
@@ -25,8 +26,18 @@ from tfnlp.tokenization.tokenizer import Tokenizer
 
 
 def options_of(checkpoint: Checkpoint) -> GenerationOptions:
-    """Return how a checkpoint's text is made."""
-    return GenerationOptions.from_config(read_generation_config(checkpoint))
+    """Return how a checkpoint's text is made.
+
+    Raises:
+        CheckpointError: if what it says of that is damaged, or not allowed.
+    """
+    config = read_generation_config(checkpoint)
+    try:
+        return GenerationOptions.from_config(config)
+    except ArgumentError as error:
+        raise CheckpointError(
+            f"{checkpoint.name_or_path}: how text is made, `generation_config.json`: {error}"
+        ) from error
 
 
 def generation(task: Any) -> GenerationOptions:
@@ -53,7 +64,7 @@ def own_settings(task: Any) -> dict[str, Any]:
 
 def write_for_others(task: Any, directory: Path) -> None:
     """Write `generation_config.json`."""
-    write_generation_config(task.generation.to_config(), directory)
+    write_generation_config(task.generation.to_config(task.checkpoint.generation_config), directory)
 
 
 # Asking
@@ -90,14 +101,14 @@ def generate(task: Any, ids: Any, **options: Any) -> Any:
     """
 
     def as_record(given: Any, number: int) -> Record:
-        return {"input_ids": _checked_ids(given, number, task.config.vocab_size), "number": number}
+        return {"input_ids": _checked_ids(given, number, task.checkpoint.vocab_size), "number": number}
 
     settings, with_seed = _asked(task, options, as_record)
     return task.predict_by(list(ids), is_one=False, settings=settings, as_record=with_seed)
 
 
 def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
-    """Make text, and yield it piece by piece as it comes.
+    """Make text, and yield it piece by piece as it comes, spaces before punctuation as the tokens have them.
 
     Args:
         inputs: one text; or, for a task that chats, a list of messages.
@@ -110,18 +121,19 @@ def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
     settings, with_seed = _asked(task, options, task.as_record)
     record = with_seed(inputs, 1)
     rows = task.rows_of([record], settings)
-    prompt = rows.values("input_ids").tolist() if task.continues else []
-    hf, ids, shown = task.tokenizer.hf, list(prompt), ""
-    start = len(hf.decode(prompt, skip_special_tokens=True))
+    ids = rows.values("input_ids").tolist() if task.continues else []
+
+    def written() -> str:
+        return task.tokenizer.hf.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    shown = len(written())
     for token in task.answerer(settings).stream(rows):
         ids.append(token)
-        text = hf.decode(ids, skip_special_tokens=True)[start:]
-        if not text.endswith("\ufffd") and text.startswith(shown) and text != shown:  # whole characters, for good
-            yield text[len(shown) :]
-            shown = text
-    rest = hf.decode(ids, skip_special_tokens=True)[start:]
-    if rest.startswith(shown) and rest != shown:
-        yield rest[len(shown) :]
+        text = written()
+        if not text.endswith("\ufffd"):  # else the next token may complete a character
+            yield text[shown:]
+            shown = max(shown, len(text))
+    yield written()[shown:]
 
 
 def _asked(
@@ -142,13 +154,15 @@ def _checked_ids(ids: Any, number: int, num_tokens: int) -> list[int]:
     Raises:
         DataError: if they are no whole numbers, or none of the vocabulary's; `number` says which text it is.
     """
-    given = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    given = ids.tolist() if hasattr(ids, "tolist") else ids
+    if not isinstance(given, (list, tuple)):
+        raise DataError(f"text {number}: expected a list of token ids, one for each text; found {given!r:.80}.")
     for token in given:
-        if not isinstance(token, int) or isinstance(token, bool) or not 0 <= token < num_tokens:
+        if not isinstance(token, Integral) or isinstance(token, bool) or not 0 <= int(token) < num_tokens:
             raise DataError(
                 f"text {number}: token ids must be whole numbers in [0, {num_tokens}); found {token!r:.80}."
             )
-    return given
+    return [int(token) for token in given]
 
 
 # Rows
@@ -222,7 +236,7 @@ def generator_of(
         UnsupportedTokenizerError: if texts end a sequence, and the tokenizer can't be compiled.
     """
     options = replace(options, seed=0)
-    key = "generator", options
+    key = "generator", options, longest
     if key not in task._graphs:
         pieces = task.tokenizer.graph.pieces if options.stop_strings else None
         ends = Ends(options.eos_token_id, options.stop_strings, pieces)
@@ -235,5 +249,10 @@ def fitting_samples(task: Any, texts: Sequence[str]) -> list[str]:
     beginnings = [" ".join(text.split()[:2]) for text in texts]
     candidates = [text for text in dict.fromkeys([*texts, *beginnings]) if text.strip()]
     rows = task.rows_of(task.as_records(candidates))
-    fits = task.answerer(task.settings).fits(rows.lengths)
-    return [text for text, is_fit in zip(candidates, fits.tolist(), strict=True) if is_fit]
+    fits = task.answerer(task.settings).fits(rows.lengths).tolist()
+    if not any(fits):
+        raise ExportError(
+            "no text to compare the SavedModel by fits with what is to be made of it. Ask for fewer tokens by "
+            "`configure_generation(max_new_tokens=...)`."
+        )
+    return [text for text, is_fit in zip(candidates, fits, strict=True) if is_fit]

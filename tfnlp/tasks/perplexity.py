@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,9 @@ def perplexity_of(
     Raises:
         DataError: in that case.
     """
-    guessed = _guessing(forward, num_tokens)
+    if not hasattr(forward, "guessed"):  # traced once for a network, and no longer kept than it
+        forward.guessed = _guessing(forward, num_tokens)  # type: ignore[attr-defined]
+    guessed = forward.guessed  # type: ignore[attr-defined]
     totals: Any = np.zeros(3)
     num_rows = 0
     for features, labels in batches:
@@ -46,7 +47,6 @@ def perplexity_of(
     return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), num_rows, losses / count)
 
 
-@lru_cache(maxsize=4)
 def _guessing(forward: Callable[[Features], dict[str, tf.Tensor]], num_tokens: int) -> Any:
     """Return a graph: of features and labels, the sum of losses, how many were guessed, and how many there are."""
 

@@ -114,9 +114,9 @@ def use_tokenizer(task: Any, tokenizer: Any) -> None:
     """
     kind = task.preprocessor_class
     chosen = kind.from_pretrained(tokenizer) if isinstance(tokenizer, (str, Path)) else kind(tokenizer)
-    if chosen.num_tokens > task.config.vocab_size:
+    if chosen.num_tokens > task.checkpoint.vocab_size:
         raise ArgumentError(
-            f"the tokenizer has {chosen.num_tokens} tokens and the network {task.config.vocab_size}: they do not "
+            f"the tokenizer has {chosen.num_tokens} tokens and the network {task.checkpoint.vocab_size}: they do not "
             "belong together."
         )
     task.prepare(task.checkpoint, chosen)

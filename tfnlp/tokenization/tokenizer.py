@@ -261,3 +261,16 @@ class Tokenizer(Preprocessor):
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer's files."""
         self.hf.save_pretrained(str(directory))
+
+
+class TextTokenizer(Tokenizer):
+    """A tokenizer of networks that make texts: these have no types of tokens, and learn with padding on the right."""
+
+    def __init__(self, hf: Any) -> None:
+        super().__init__(hf)
+        self.padding_side = "right"
+
+    @property
+    def input_names(self) -> list[str]:
+        """The tokens, and which of them are none."""
+        return ["input_ids", "attention_mask"]

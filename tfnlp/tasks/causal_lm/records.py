@@ -56,7 +56,9 @@ def checked_records(source: Source) -> Iterator[Record]:
 def _problem(record: Record) -> str | None:
     if "messages" in record:
         return messages_problem(record["messages"])
-    if "prompt" in record and "completion" in record:
+    if "completion" in record:
+        if "prompt" not in record:
+            return f"a 'completion' needs its 'prompt'; found {sorted(map(str, record))}."
         return text_problem(record["prompt"], "prompt") or text_problem(record["completion"], "completion")
     if "text" in record:
         return text_problem(record["text"], "text")

@@ -48,13 +48,15 @@ class TokenRows(NamedTuple):
         return cls(np.zeros(0, np.int32), np.zeros(0, bool), np.zeros(1, np.int64))
 
     def with_ends(self, end_id: int) -> TokenRows:
-        """Put a token, which is learned, after each row that does not end with it."""
-        last = self.ids[np.maximum(self.splits[1:] - 1, 0)] if len(self.ids) else np.zeros(len(self.splits) - 1)
-        lacks = (last != end_id) | (np.diff(self.splits) == 0)
+        """Put a token after each row that does not end with it, and let it be learned."""
+        last = np.maximum(self.splits[1:] - 1, 0)
+        lacks = (np.diff(self.splits) == 0) | (self.ids[last] != end_id if len(self.ids) else True)
+        is_learned = self.is_learned.copy()
+        is_learned[last[~lacks]] = True
         places = self.splits[1:][lacks]
         return TokenRows(
             np.insert(self.ids, places, end_id).astype(np.int32),
-            np.insert(self.is_learned, places, True),
+            np.insert(is_learned, places, True),
             self.splits + np.concatenate([[0], np.cumsum(lacks)]),
         )
 
@@ -91,10 +93,15 @@ class LanguageRows:
         number = 1
         for chunk in chunked(checked_records(records), CHUNK):
             texts = [self._learned_text(record) for record in chunk]
-            whole = [(number + i, text) for i, text in enumerate(texts) if text.is_whole]
+            for is_rendered in (False, True):
+                whole = [
+                    (number + i, text)
+                    for i, text in enumerate(texts)
+                    if text.is_whole and text.is_rendered == is_rendered
+                ]
+                if whole:
+                    yield self._with_labels(self._whole(whole, records.name))
             number += len(chunk)
-            if whole:
-                yield self._with_labels(self._whole(whole, records.name))
             plain = self._tokens([text for text in texts if not text.is_whole])
             if self.line_by_line:
                 if len(plain.ids):
@@ -112,7 +119,7 @@ class LanguageRows:
         if "messages" in record:
             text, spans = learned_spans(self.tokenizer.hf, record["messages"])
             return LearnedText(text, spans, is_whole=True, is_rendered=True)
-        if "prompt" in record:
+        if "completion" in record:
             prompt, text = record["prompt"], record["prompt"] + record["completion"]
             return LearnedText(text, ((len(prompt), len(text)),), is_whole=True)
         return LearnedText(record["text"])
@@ -133,8 +140,6 @@ class LanguageRows:
         if not texts:
             return TokenRows.empty()
         is_rendered = texts[0].is_rendered
-        if any(text.is_rendered != is_rendered for text in texts):
-            raise DataError("chats and other records can't be learned together: put them into two files.")
         rows = as_numpy(self.tokenizer.rows([text.text for text in texts], add_special_tokens=not is_rendered))
         tokens = TokenRows(rows.values("input_ids"), _learned(rows, texts), rows.splits)
         return tokens if self.end_id is None or is_rendered else tokens.with_ends(self.end_id)
@@ -162,9 +167,12 @@ class LanguageRows:
 def _learned(rows: Rows, texts: Sequence[LearnedText]) -> np.ndarray:
     """Tell which tokens have a character of what is learned. Shape `(tokens,)`, bool."""
     starts, ends, records = rows.values("starts"), rows.values("ends"), rows.record_ids
+    is_text = rows.values("special_tokens_mask") == 0
     is_learned = np.array([text.spans is None for text in texts])[records]
     for number, text in enumerate(texts):
         own = slice(*np.searchsorted(records, [number, number + 1]))
         for start, end in text.spans or ():
-            is_learned[own] |= (starts[own] < end) & (ends[own] > start) & (starts[own] < ends[own])
+            is_empty = starts[own] == ends[own]  # a space that the offsets leave out
+            begins_before_its_end = (starts[own] < end) & is_text[own]
+            is_learned[own] |= begins_before_its_end & np.where(is_empty, starts[own] >= start, ends[own] > start)
     return is_learned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -13,7 +13,7 @@ from tfnlp.data.batches import Target, token_batches
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import text_source
 from tfnlp.data.sources import Source, as_text
-from tfnlp.errors import UnsupportedModelError
+from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.generation.choosing import causal_decoder
 from tfnlp.generation.decoders import Decoder
 from tfnlp.labels import IGNORE_ID
@@ -32,7 +32,7 @@ from tfnlp.tasks.perplexity import perplexity_of
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_out import decoded, generations
-from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.tokenization.tokenizer import TextTokenizer
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 
@@ -52,13 +52,14 @@ class CausalLM(Task):
     """
 
     auto_class: ClassVar[str] = "TFAutoModelForCausalLM"
+    preprocessor_class: ClassVar[type[Any]] = TextTokenizer
     settings_class: ClassVar[type[Settings]] = CausalLMSettings
     layout = LAYOUT
     unserved = frozenset({"token_ids", "num_tokens"})
     answered_together = 512
 
     @classmethod
-    def prepare(cls, checkpoint: Checkpoint, preprocessor: Tokenizer) -> None:
+    def prepare(cls, checkpoint: Checkpoint, preprocessor: TextTokenizer) -> None:
         """Refuse what can't go on from prompts; let networks that also encode hide what follows from each token."""
         del preprocessor
         if checkpoint.config.model_type in _REFUSED:
@@ -100,9 +101,19 @@ class CausalLM(Task):
                 "XLNet learns from permutations of a text's tokens, which is not done here: it can be asked, and not "
                 "trained or evaluated. Train another architecture."
             )
-        settings, ends = self.settings, self.generation.eos_token_id
-        end_id = ends[0] if ends else self.tokenizer.hf.eos_token_id
-        return LanguageRows(self.tokenizer, settings.max_length, settings.line_by_line, end_id).read(records)
+        settings = self.settings
+        return LanguageRows(self.tokenizer, settings.max_length, settings.line_by_line, self._end_id).read(records)
+
+    @property
+    def _num_tokens(self) -> int:
+        """How many tokens both the tokenizer and the network know."""
+        return min(len(self.tokenizer.hf), self.checkpoint.vocab_size)
+
+    @property
+    def _end_id(self) -> int | None:
+        """The token that ends a text in training; None: there is none."""
+        ends = (*self.generation.eos_token_id, self.tokenizer.hf.eos_token_id)
+        return next((token for token in ends if token is not None and 0 <= token < self._num_tokens), None)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy of the tokens that follow."""
@@ -118,9 +129,8 @@ class CausalLM(Task):
         Raises:
             DataError: if a record can't be used.
         """
-        num_tokens = min(len(self.tokenizer.hf), self.config.vocab_size)
         batches = self._batches(self.source(records))
-        return perplexity_of(self.forward, batches, num_tokens=num_tokens, nothing=_NOTHING_LEARNED)
+        return perplexity_of(self.forward, batches, num_tokens=self._num_tokens, nothing=_NOTHING_LEARNED)
 
     def _batches(self, records: Source) -> Iterator[tuple[Features, tf.Tensor]]:
         for chunk in self.training_rows(records):
@@ -162,7 +172,9 @@ class CausalLM(Task):
         """
         said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
         every: list[Message] = [*history, *said]
-        text = self.predict([every], **options, num_return_sequences=1)[0].text.strip()
+        if options.get("num_return_sequences", 1) != 1:
+            raise ArgumentError("a chat has one answer: pass `num_return_sequences=1`.")
+        text = self.predict([every], **{**options, "num_return_sequences": 1})[0].text.strip()
         return text, [*every, {"role": "assistant", "content": text}]
 
     def answerer(self, settings: CausalLMSettings) -> Runner:
@@ -179,6 +191,8 @@ class CausalLM(Task):
         if isinstance(given, (list, tuple)):
             check_chat(given)
             return {"rendered": rendered(self.tokenizer.hf, given, to_answer=True), "number": number}
+        if isinstance(given, Mapping) and "role" in given:
+            raise DataError(f"text {number}: this is a message. A chat is a list of messages: call `chat`.")
         return {"text": as_text(given, number, may_be_empty=False), "number": number}
 
     def prompt_ids(self, given: Any) -> list[int]:

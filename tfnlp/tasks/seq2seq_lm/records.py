@@ -22,15 +22,19 @@ LAYOUT = Layout(
 )  # fmt: skip
 
 
-def checked_pairs(source: Source) -> Iterator[Record]:
-    """Yield records of a `text` and a `target`. A `translation`, a dict of two languages, is read in their order.
+def checked_pairs(source: Source, *, source_lang: str = "") -> Iterator[Record]:
+    """Yield records of a `text` and a `target`.
+
+    Args:
+        source: the records. A `translation`, a dict of two texts by language, is one as well.
+        source_lang: the language of its text (`en_XX` for `en`); empty: that which stands first.
 
     Raises:
         DataError: naming the first records that are wrong, and why, or if there are none.
     """
 
     def problem(record: Record) -> str | None:
-        record = _of_languages(record)
+        record = uniform(record)
         for name in ("text", "target"):
             if name not in record:
                 return f"expected 'text' and 'target'; found {sorted(map(str, record))}."
@@ -39,11 +43,17 @@ def checked_pairs(source: Source) -> Iterator[Record]:
                 return reason
         return None
 
-    return checked(source, problem, _of_languages)
+    def uniform(record: Record) -> Record:
+        return _of_languages(record, source_lang)
+
+    return checked(source, problem, uniform)
 
 
-def _of_languages(record: Record) -> Record:
+def _of_languages(record: Record, source_lang: str) -> Record:
     languages = record.get("translation")
     if isinstance(languages, dict) and len(languages) == 2:
-        return dict(zip(("text", "target"), languages.values(), strict=True))
+        first, second = languages
+        if source_lang.split("_", maxsplit=1)[0] == second:
+            first, second = second, first
+        return {"text": languages[first], "target": languages[second]}
     return record

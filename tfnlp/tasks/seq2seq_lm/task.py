@@ -9,6 +9,7 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
+from tfnlp.checkpoints.heads import position_limit
 from tfnlp.data.batches import CHUNK, Target, chunked, token_batches
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
@@ -81,7 +82,7 @@ class Seq2SeqLM(Task):
     def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows of texts, what the decoder reads, and what it is to say."""
         number = 1
-        for chunk in chunked(checked_pairs(records), CHUNK):
+        for chunk in chunked(self._pairs(records), CHUNK):
             inputs = self.tensors([{"text": record["text"]} for record in chunk])
             rows = as_numpy(self.rows(inputs, self.settings))
             labels = self.tokenizer.target_ids([record["target"] for record in chunk])
@@ -90,6 +91,9 @@ class Seq2SeqLM(Task):
             read = Column(decoder_inputs(labels, self.config, self._start_id), labels.splits)
             columns = {"input_ids": rows.columns["input_ids"], "decoder_input_ids": read}
             yield Rows(columns, rows.row_to_record, {"logits": labels})
+
+    def _pairs(self, records: Source) -> Iterator[Record]:
+        return checked_pairs(records, source_lang=self.settings.source_lang)
 
     def _check_lengths(self, texts: np.ndarray, targets: np.ndarray, where: str, number: int) -> None:
         for part, name, lengths in (("text", "max_length", texts), ("target", "max_target_length", targets)):
@@ -131,14 +135,14 @@ class Seq2SeqLM(Task):
             ArgumentError: if there is no such metric.
         """
         source = self.source(records)
-        num_tokens = min(len(self.tokenizer.hf), self.config.vocab_size)
+        num_tokens = min(len(self.tokenizer.hf), self.checkpoint.vocab_size)
         weighed = perplexity_of(
             self.forward, self._batches(source), num_tokens=num_tokens, nothing="there is no target."
         )
         wanted = named_metrics(self.settings.metrics if metrics is None else metrics)
         scores: dict[str, float] = {}
         if wanted:
-            pairs = list(checked_pairs(source))
+            pairs = list(self._pairs(source))
             made = self.predict([pair["text"] for pair in pairs], num_return_sequences=1)
             scores = compared_texts([one.text for one in made], [pair["target"] for pair in pairs], wanted)
         return TextReport(weighed.perplexity, weighed.accuracy, weighed.num_records, weighed.loss, scores)
@@ -165,15 +169,8 @@ class Seq2SeqLM(Task):
 
     def answerer(self, settings: Seq2SeqLMSettings) -> Runner:
         """Return what makes text by options of generation."""
-        config = self.config
-        room = next(
-            (
-                limit
-                for name in ("max_decoder_position_embeddings", "max_target_positions", "max_position_embeddings")
-                if (limit := getattr(getattr(config, "decoder", config), name, None))
-            ),
-            self.checkpoint.position_limit(None),
-        )
+        config = getattr(self.config, "decoder", self.config)
+        room = getattr(config, "max_decoder_position_embeddings", None) or position_limit(config, None)
         start_id = settings.generation.decoder_start_token_id
         start_id = self._start_id if start_id is None else start_id
         return generating.generator_of(

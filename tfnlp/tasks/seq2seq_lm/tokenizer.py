@@ -11,13 +11,13 @@ import numpy as np
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
 from tfnlp.rows import Column
-from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.tokenization.tokenizer import TextTokenizer
 
 # Their decoders start with the last token of the target, which is its language, instead of one that is always the same.
 _START_WITH_LAST = ("mbart",)
 
 
-class Seq2SeqTokenizer(Tokenizer):
+class Seq2SeqTokenizer(TextTokenizer):
     """Makes rows of texts, with the decoder's tokens beside them."""
 
     own_sizes = frozenset({"decoder_input_ids"})
@@ -26,11 +26,6 @@ class Seq2SeqTokenizer(Tokenizer):
     def specs(self) -> dict[str, tf.TensorSpec]:
         """Those of a tokenizer, and the decoder's tokens, as many as there are. Shape `(length,)`, int32."""
         return {**super().specs, "decoder_input_ids": tf.TensorSpec([None], tf.int32)}
-
-    @property
-    def input_names(self) -> list[str]:
-        """The encoder's inputs; no encoder with a decoder has types of tokens."""
-        return ["input_ids", "attention_mask"]
 
     @property
     def fills(self) -> dict[str, int | float]:
@@ -43,9 +38,9 @@ class Seq2SeqTokenizer(Tokenizer):
         return ["input_ids", "decoder_input_ids"]
 
     @cached_property
-    def of_texts(self) -> Tokenizer:
+    def of_texts(self) -> TextTokenizer:
         """The same without a decoder's tokens, for texts whose targets are to be made."""
-        return _TextTokenizer(self.hf)
+        return TextTokenizer(self.hf)
 
     def target_ids(self, targets: Sequence[str]) -> Column:
         """Tokenize targets, in the target language, with special tokens. Returns NumPy arrays."""
@@ -76,15 +71,6 @@ class Seq2SeqTokenizer(Tokenizer):
         if target:
             self.hf.tgt_lang = target
         return known[target] if target else None
-
-
-class _TextTokenizer(Tokenizer):
-    """A tokenizer of the encoder's inputs alone."""
-
-    @property
-    def input_names(self) -> list[str]:
-        """The encoder's inputs."""
-        return ["input_ids", "attention_mask"]
 
 
 def decoder_inputs(labels: Column, config: Any, start_id: int) -> np.ndarray:

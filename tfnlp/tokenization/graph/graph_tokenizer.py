@@ -161,7 +161,11 @@ class GraphTokenizer(tf.Module):
         Raises:
             UnsupportedTokenizerError: if the tokenizer's decoder can't be reproduced.
         """
-        return self._decoding.middle
+        decoding = self._decoding
+        if decoding.byte_values is None:
+            return decoding.middle
+        every_byte = tf.constant([bytes([value]) for value in range(256)])
+        return tf.where(decoding.byte_values >= 0, tf.gather(every_byte, decoding.byte_values % 256), decoding.middle)
 
     def pad(self, encoded: dict[str, tf.Tensor], length: int | None = None) -> dict[str, tf.Tensor]:
         """Fill up rows to matrices, on the tokenizer's padding side.
