@@ -108,3 +108,44 @@ def test_options(options, tmp_path):
     reference, _, build = loaded("gpt2", tmp_path / "model")
     lengths = {} if "max_length" in options else {"max_new_tokens": 10}
     check(reference, build(False), prompts_of(20), **{"num_beams": 4, **lengths, **options})
+
+
+def test_layers_from_nothing_differ_and_are_trained_in_half_precision(tmp_path):
+    import transformers
+
+    from tests.tiny import TEXTS, build_tokenizer
+    from tfnlp import CausalLM
+    from tfnlp._backend import keras
+
+    tokenizer = build_tokenizer("gpt2", tmp_path)
+    config = transformers.Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+        intermediate_size=32, head_dim=8, max_position_embeddings=64, eos_token_id=2,
+    )  # fmt: skip
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        task = CausalLM.from_config(config, tokenizer)
+        kernels = [value.numpy() for name, (value, _) in task.head.named_weights.items() if "gate_proj" in name]
+        assert np.abs(kernels[0] - kernels[1]).max() > 0.01
+        history = task.fit(TEXTS, epochs=2, verbose=0)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.slow
+def test_qwen_s_windows_are_those_of_some_layers(tmp_path):
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.Qwen2Config(
+        vocab_size=60, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+        intermediate_size=32, initializer_range=0.5, use_sliding_window=True, sliding_window=3, max_window_layers=1,
+    )  # fmt: skip
+    reference = transformers.Qwen2ForCausalLM(config).eval()
+    reference.save_pretrained(tmp_path)
+    head = AutoHead("TFAutoModelForCausalLM").from_pretrained(tmp_path)
+    ids = np.random.default_rng(0).integers(4, 60, size=(2, 12))
+    given = {"input_ids": tf.constant(ids, tf.int32), "attention_mask": tf.ones([2, 12], tf.int32)}
+    with torch.no_grad():
+        np.testing.assert_allclose(head(given).logits.numpy(), reference(torch.tensor(ids)).logits.numpy(), atol=1e-4)

@@ -103,9 +103,9 @@ def test_random_numbers_depend_on_seed_and_number_alone():
     assert not np.isin(uniform(seeds, 6, step=1).numpy(), together).any()
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.sampled_from(["ab", "b a", "é", "aaa", "."]))
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.sampled_from(["ab", "b a", "é", "aaa", ".", "好a"]))
 def test_a_text_ends_with_the_token_that_completes_a_string(tokens, wanted):
-    pieces = ["a", "b", " a", "\u00e9", "ab.", " b"]
+    pieces = ["a", "b", " a", "\u00e9", "ab.", "好"]
     ends = Ends((), (wanted,), tf.constant([piece.encode() for piece in pieces]))
     text = "".join(pieces[token] for token in tokens)
     before = text[: len(text) - len(pieces[tokens[-1]])]
@@ -114,3 +114,11 @@ def test_a_text_ends_with_the_token_that_completes_a_string(tokens, wanted):
     )
     found = ends(tf.constant([[*tokens, 0, 0]]), tf.constant(len(tokens)))
     assert found.numpy().tolist() == [is_completed]
+
+
+def test_halves_of_characters_and_unknown_ids_end_nothing():
+    pieces = tf.constant([b"a", "好".encode()[:2], "好".encode()[2:], b"\n"])
+    tokens = tf.constant([[0, 1, 2, 3, 3], [1, 2, 9, 9, 3]])
+    assert Ends((), ("\n\n",), pieces)(tokens, tf.constant(5)).numpy().tolist() == [True, False]
+    assert Ends((), ("好",), pieces)(tokens, tf.constant(3)).numpy().tolist() == [True, False]
+    assert Ends((), ("好",), pieces)(tokens, tf.constant(2)).numpy().tolist() == [False, True]

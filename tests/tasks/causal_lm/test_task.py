@@ -56,6 +56,9 @@ def test_several_sequences_and_seeds(lm):
     ids = [[one.ids for one in several] for several in first]
     assert len({one for several in ids for one in several}) == 6
     assert [one.ids for one in lm.predict(TEXTS[0], **sampled, seed=1)] == ids[0]  # whatever stands beside it
+    beams = {"num_beams": 2, "num_return_sequences": 2, "do_sample": True, "max_new_tokens": 5}
+    drawn, other = (lm.predict(TEXTS[:2], **beams, seed=seed) for seed in (1, 2))
+    assert [len(several) for several in drawn] == [2, 2] and drawn != other
     assert lm.predict([TEXTS[0]] * 2, **sampled)[0] != lm.predict([TEXTS[0]] * 2, **sampled)[1]
 
 
@@ -102,6 +105,27 @@ def test_a_string_ends_a_text(lm):
             ArgumentError,
             r"^a stream is one sequence: pass `num_beams=1` and `num_return_sequences=1`\.$",
         ),
+        (
+            lambda lm: lm.predict("Ada", num_beams=2, num_return_sequences=3, do_sample=True),
+            ArgumentError,
+            r"^`num_return_sequences=3` is more than `num_beams=2`: pass as many beams, or sample",
+        ),
+        (
+            lambda lm: lm.predict("Ada", max_new_tokens=2.5),
+            ArgumentError,
+            r"^`max_new_tokens` must be a whole number; it is 2\.5",
+        ),
+        (
+            lambda lm: lm.generate([1, 2]),
+            DataError,
+            r"^text 1: expected a list of token ids, one for each text; found 1\.$",
+        ),
+        (
+            lambda lm: lm.predict([{"role": "user", "content": "hi"}]),
+            DataError,
+            r"^text 1: this is a message\. A chat is a list of messages: call `chat`\.$",
+        ),
+        (lambda lm: lm.chat("hi", num_return_sequences=2), ArgumentError, r"^a chat has one answer: pass `num_return"),
         (lambda lm: lm.generate([[1, 99999]]), DataError, r"^text 1: token ids must be whole numbers in \[0, \d+\)"),
         (
             lambda lm: lm.predict("Ada", stop_strings=["."], compile=True),
@@ -171,6 +195,45 @@ def test_what_is_learned(lm):
     assert [text.strip() for text in labelled(lm, CHATS)] == ["Ada</s>", "Bob</s>", "the</s>"]
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "Bob"}]
     assert labelled(lm, [{"messages": turns}]) == ["Bob</s>"]
+
+
+def test_records_of_several_kinds_and_ends_that_templates_write(lm, tmp_path):
+    found = labelled(lm, [CHATS[0], {"prompt": "Ada lives", "completion": " in Paris"}])
+    assert sorted(text.strip() for text in found) == ["Ada</s>", f"in Paris{lm.tokenizer.hf.convert_ids_to_tokens(2)}"]
+    roberta = build_task(CausalLM, "roberta", tmp_path, UNNAMED)
+    assert labelled(roberta, [{"prompt": "Ada lives", "completion": " in Paris"}]) == [" in Paris</s>"]
+
+
+def test_an_end_that_the_vocabulary_lacks_is_not_learned(tmp_path):
+    task = build_task(CausalLM, "gpt2", tmp_path, {"eos_token_id": 50256, **UNNAMED})
+    rows = next(task.training_rows(task.source(TEXTS)))
+    assert rows.values("input_ids").max() < len(task.tokenizer.hf)
+
+
+def test_types_of_tokens_and_the_side_of_padding_change_nothing(lm, tmp_path):
+    lm.save(tmp_path / "lm")
+    other = CausalLM.from_pretrained(tmp_path / "lm")
+    other.tokenizer.hf.padding_side = "left"
+    other.tokenizer.hf.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    other.use_tokenizer(other.tokenizer.hf)
+    assert other.evaluate(TEXTS).loss == pytest.approx(lm.evaluate(TEXTS).loss, abs=1e-6)
+
+
+def test_what_a_file_of_generation_holds_beside_is_kept(lm, tmp_path):
+    lm.save(tmp_path / "lm")
+    file = tmp_path / "lm" / "generation_config.json"
+    file.write_text(json.dumps({"bos_token_id": 0, "pad_token_id": 0, "diversity_penalty": 0.5, "max_length": 30}))
+    task = CausalLM.from_pretrained(tmp_path / "lm")
+    task.configure_generation(max_new_tokens=4)
+    task.save(tmp_path / "lm")
+    kept = json.loads(file.read_text())
+    assert kept["bos_token_id"] == kept["pad_token_id"] == 0 and kept["diversity_penalty"] == 0.5
+    assert kept["max_new_tokens"] == 4 and "max_length" not in kept
+    file.write_text(json.dumps({"top_p": 3.0}))
+    with pytest.raises(
+        tfnlp.CheckpointError, match=r"`generation_config.json`: `top_p` must be in \(0, 1\]; it is 3\.0\."
+    ):
+        CausalLM.from_pretrained(tmp_path / "lm")
 
 
 def test_lines_by_themselves(tmp_path):

@@ -138,3 +138,38 @@ def test_languages_are_chosen(tmp_path):
     targets = tokenizer.target_ids(["Ada", "Bob Stone"])
     ends = targets.values[targets.splits[1:] - 1]
     assert hf.convert_ids_to_tokens(ends.tolist()) == ["de_DE", "de_DE"]
+
+
+def test_a_translation_is_read_as_the_languages_say():
+    records = as_source([{"translation": {"de": "ein Haus", "en": "a house"}}], LAYOUT)
+    assert next(checked_pairs(records))["text"] == "ein Haus"
+    assert next(checked_pairs(records, source_lang="en_XX"))["text"] == "a house"
+
+
+@pytest.mark.slow
+def test_an_encoder_and_a_decoder_of_two_checkpoints(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from tests.tiny import build_tokenizer
+
+    hf = build_tokenizer("roberta", tmp_path)
+    sizes = {
+        "vocab_size": len(hf), "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 32, "max_position_embeddings": 64, "initializer_range": 0.3, "pad_token_id": 1,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    encoder = transformers.RobertaConfig(**sizes)
+    decoder = transformers.RobertaConfig(**sizes, is_decoder=True, add_cross_attention=True)
+    config = transformers.EncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 0, 1, 2
+    reference = transformers.EncoderDecoderModel(config).eval()
+    reference.save_pretrained(tmp_path / "model")
+    hf.save_pretrained(tmp_path / "model")
+    task = Seq2SeqLM.from_pretrained(tmp_path / "model")
+    made = task.predict(TEXTS[:3], max_new_tokens=6)
+    for one, text in zip(made, TEXTS[:3], strict=True):
+        ids = hf(text, return_tensors="pt")["input_ids"]
+        expected = reference.generate(ids, max_new_tokens=6, do_sample=False)[0, 1:].tolist()
+        assert list(one.ids) == expected[: len(one.ids)]
+    with pytest.raises(DataError, match=r"are \d+ more than the network takes, 62\."):
+        task.predict(TEXTS[0], max_new_tokens=63)
