@@ -30,6 +30,7 @@ def test_predict_streams(saved):
     assert set(line) == {"text", "generated_text", "score", "ids"}
 
 
+@pytest.mark.slow
 def test_chat(saved):
     lm = tfnlp.load(saved)
     found = run("chat", saved, "--system", "be kind", "--max-new-tokens", "4", input="hi\nwho\n\n")

@@ -95,10 +95,10 @@ def test_positions_of_a_kind_that_is_not_known_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"early_stopping": True, "length_penalty": 2.0},
-        {"early_stopping": "never", "length_penalty": 0.5, "num_return_sequences": 4},
+        slow_case({"early_stopping": True, "length_penalty": 2.0}),
+        slow_case({"early_stopping": "never", "length_penalty": 0.5, "num_return_sequences": 4}),
         {"early_stopping": "never", "length_penalty": -1.0, "min_new_tokens": 3},
-        {"max_length": 12, "no_repeat_ngram_size": 2, "repetition_penalty": 1.5},
+        slow_case({"max_length": 12, "no_repeat_ngram_size": 2, "repetition_penalty": 1.5}),
         {"num_beams": 1, "max_length": 16, "min_length": 14, "bad_words_ids": [[5], [7, 8]], "forced_eos_token_id": 3},
         {"num_beams": 1, "no_repeat_ngram_size": 1, "suppress_tokens": [9, 10], "begin_suppress_tokens": [11, 3]},
     ],
@@ -110,6 +110,7 @@ def test_options(options, tmp_path):
     check(reference, build(False), prompts_of(20), **{"num_beams": 4, **lengths, **options})
 
 
+@pytest.mark.slow
 def test_layers_from_nothing_differ_and_are_trained_in_half_precision(tmp_path):
     import transformers
 

@@ -210,6 +210,7 @@ def test_an_end_that_the_vocabulary_lacks_is_not_learned(tmp_path):
     assert rows.values("input_ids").max() < len(task.tokenizer.hf)
 
 
+@pytest.mark.slow
 def test_types_of_tokens_and_the_side_of_padding_change_nothing(lm, tmp_path):
     lm.save(tmp_path / "lm")
     other = CausalLM.from_pretrained(tmp_path / "lm")
@@ -255,6 +256,7 @@ def test_wrong_records(lm):
         lm.fit([{"messages": [{"role": "user", "content": "a"}]}])
 
 
+@pytest.mark.slow
 def test_perplexity_is_e_to_the_mean_loss(lm):
     report = lm.evaluate(TEXTS)
     losses = []

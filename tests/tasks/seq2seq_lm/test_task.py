@@ -31,6 +31,7 @@ def test_texts_are_answered(lm):
     assert "".join(lm.stream(TEXTS[0], max_new_tokens=6)) == one.text
 
 
+@pytest.mark.slow
 def test_a_prefix_stands_before_every_text(lm, tmp_path):
     lm.save(tmp_path / "lm")
     prefixed = Seq2SeqLM.from_pretrained(tmp_path / "lm", prefix="the cat: ")
@@ -77,6 +78,7 @@ def test_the_loss_is_pytorch_s(lm, tmp_path):
     assert report.perplexity == pytest.approx(np.exp(losses / count), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_texts_are_compared_where_that_is_asked_for(lm):
     assert set(lm.evaluate(PAIRS).metrics()) == {"perplexity", "accuracy"}
     lm.configure_generation(max_new_tokens=4)
