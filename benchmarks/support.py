@@ -107,7 +107,9 @@ def check(head: Head, directory: Path, seed: int = 0) -> Result:
     without_place = (*report.fresh, *report.unused)
     inputs = small_inputs(ours, model)
     expected = _outputs(model, inputs)
-    found = {name: value for name, value in _flat(dict(ours(dict(inputs), training=False))) if value.dtype.kind == "f"}
+    answers = ours(dict(inputs), training=False)
+    answers = answers._asdict() if hasattr(answers, "_asdict") else dict(answers)  # of heads of our own, a tuple
+    found = {name: value for name, value in _flat(answers) if value.dtype.kind == "f"}
     compared = tuple(sorted(expected.keys() & found.keys()))
     if not compared:
         return Result(head, problem=f"no output in common: {sorted(expected)} and {sorted(found)}")

@@ -74,6 +74,11 @@ class OwnHead(keras.Model):
             self.named_weights[name] = self.add_weight(own, shape, initializer=kind), weight.is_kernel
         self.built = True
 
+    @property
+    def input_signature(self) -> dict[str, tf.TensorSpec]:
+        """Its inputs, as transformers' heads tell theirs."""
+        return {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in ("input_ids", "attention_mask")}
+
     def build_in_name_scope(self) -> None:
         """Do nothing: its weights are there from the start."""
 
