@@ -71,7 +71,11 @@ SEQ2SEQ: dict[str, tuple[str, dict[str, Any]]] = {
     "led": ("LED", {**_BART, **_LED}),
     "marian": ("Marian", {**_BART, "decoder_vocab_size": SIZE}),
     "mbart": ("MBart", _BART),
-    "mt5": ("MT5", {**_T5, "tie_word_embeddings": False, "feed_forward_proj": "gated-gelu"}),
+    # With a matrix of its own before the logits, so large weights would make sequences of equal scores.
+    "mt5": (
+        "MT5",
+        {**_T5, "initializer_factor": 1.5, "tie_word_embeddings": False, "feed_forward_proj": "gated-gelu"},
+    ),
     "pegasus": ("Pegasus", _BART),
 }
 # PyTorch's `generate` gives these positions from 0, though their networks count from the padding token's id plus one.
