@@ -56,8 +56,10 @@ TASKS = {
     "qwen3": build_qwen3,
     "roberta": lambda directory: build_task(CausalLM, "roberta", directory, {**QUICK, "is_decoder": True}),
     "xlnet": lambda directory: build_task(CausalLM, "xlnet", directory, QUICK),
-    "t5": lambda directory: build_task(Seq2SeqLM, "t5", directory, {"pad_token_id": 133, "eos_token_id": 2}),
-    "bart": lambda directory: build_task(Seq2SeqLM, "bart", directory, {"init_std": 0.3}),
+    "t5": lambda directory: build_task(
+        Seq2SeqLM, "t5", directory, {"pad_token_id": 133, "eos_token_id": 2}, max_length=62
+    ),
+    "bart": lambda directory: build_task(Seq2SeqLM, "bart", directory, {"init_std": 0.3}, max_length=60),
 }
 GREEDY = {"max_new_tokens": 5}
 OPTIONS = [
