@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tfnlp.cli.display import show_stream
 from tfnlp.cli.options import options_of, with_options
 from tfnlp.generation.options import GenerationOptions
 
@@ -27,11 +28,7 @@ def _chat(
     messages = [] if system is None else [{"role": "system", "content": system}]
     while line := _asked():
         messages.append({"role": "user", "content": line})
-        answer = ""
-        for piece in task.stream(messages, **given, num_beams=1, num_return_sequences=1):
-            typer.echo(piece, nl=False)
-            answer += piece
-        typer.echo()
+        answer = show_stream(task, messages, **given)
         messages.append({"role": "assistant", "content": answer.strip()})
 
 

@@ -47,16 +47,24 @@ def stream_texts(task: Any, inputs: Iterable[Any]) -> None:
     Raises:
         ArgumentError: if the task makes no texts.
     """
-    import typer
-
     from tfnlp.errors import ArgumentError
 
     if not hasattr(task, "stream"):
         raise ArgumentError(f"--format text is for models that make texts; this is a {type(task).__name__}.")
     for given in inputs:
-        for piece in task.stream(given, num_beams=1, num_return_sequences=1):
-            typer.echo(piece, nl=False)
-        typer.echo()
+        show_stream(task, given)
+
+
+def show_stream(task: Any, given: Any, **options: Any) -> str:
+    """Print the text that is made of an input, piece by piece as it comes, and return it."""
+    import typer
+
+    pieces = []
+    for piece in task.stream(given, **options, num_beams=1, num_return_sequences=1):
+        typer.echo(piece, nl=False)
+        pieces.append(piece)
+    typer.echo()
+    return "".join(pieces)
 
 
 def _console() -> Any:

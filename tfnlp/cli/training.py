@@ -112,7 +112,7 @@ def _register(name: str, package: str, class_name: str) -> None:
         for option, (help_, _) in _AFTER.get(name, {}).items()
     }
 
-    def run(**given: Any) -> None:
+    def train_by_options(**given: Any) -> None:
         def chosen(parameters: list[inspect.Parameter]) -> dict[str, Any]:
             values = {one.name: given.pop(one.name) for one in parameters}
             return {option: value for option, value in values.items() if value is not None}
@@ -124,8 +124,10 @@ def _register(name: str, package: str, class_name: str) -> None:
         _train(name=name, settings=settings, recipe=recipe, reading=reading, after=wanted, **given)
 
     shared = [one for one in inspect.signature(_train, eval_str=True).parameters.values() if one.name != "given"]
-    run.__doc__ = module.__doc__
-    train_app.command(name)(with_options(run, [*shared, *of_recipe, *of_settings, *of_reading, *after.values()]))
+    train_by_options.__doc__ = module.__doc__
+    train_app.command(name)(
+        with_options(train_by_options, [*shared, *of_recipe, *of_settings, *of_reading, *after.values()])
+    )
 
 
 def _settings_class(package: str, class_name: str) -> type:

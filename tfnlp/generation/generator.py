@@ -36,7 +36,7 @@ class Generator(Runner):
         preprocessor: makes features of prompts.
         options: of generation.
         ends: what ends a sequence.
-        longest: the most tokens of a prompt; a decoder that continues prompts has its own limit.
+        longest: the most tokens of a prompt; of a decoder that continues prompts, its room.
     """
 
     budget = served_budget = 8192  # tokens of prompts and new ones
@@ -108,14 +108,14 @@ class Generator(Runner):
                 f"text {numbers[i] + 1}: it has {lengths[i]} tokens, {lengths[i] - self.longest} more than "
                 f"`max_length={self.longest}`. Shorten it, or raise `max_length` where the network takes more."
             )
-        own = tf.constant(lengths, tf.int32)
-        limits = limits_of(self._own(own), self.options, room).numpy()
-        excess = excess_of(self._own(own), self.options, room).numpy()
+        own = self._own(tf.constant(lengths, tf.int32))
+        limits = limits_of(own, self.options, room).numpy()
+        excess = excess_of(own, self.options, room).numpy()
         for i in np.flatnonzero(excess > 0).tolist():
             most = self.options.max_length
             limit = f"the network takes, {room}" if most is None or most > room else f"`max_length={most}` allows"
             raise DataError(
-                f"text {numbers[i] + 1}: {self._own(own)[i]} tokens to begin with and {limits[i]} new ones are "
+                f"text {numbers[i] + 1}: {own[i]} tokens to begin with and {limits[i]} new ones are "
                 f"{excess[i]} more than {limit}. Shorten the text, or ask for fewer by `max_new_tokens`."
             )
 
@@ -141,13 +141,12 @@ class Generator(Runner):
         seeds = batch.pop("seeds").values
         lengths = lengths_of(next(iter(batch.values())))
         own = self._own(lengths)
-        longest = self.decoder.room if self.decoder.continues else self.longest
         checks = [
             tf.debugging.assert_positive(lengths, "a text has no tokens"),
             tf.debugging.assert_non_positive(
                 excess_of(own, self.options, self.decoder.room), "a text and what is to be made have too many tokens"
             ),
-            tf.debugging.assert_less_equal(lengths, longest, "a text has too many tokens"),
+            tf.debugging.assert_less_equal(lengths, self.longest, "a text has too many tokens"),
         ]
         with tf.control_dependencies([check for check in checks if check is not None]):
             side: Side | None = "left" if self.decoder.continues else None

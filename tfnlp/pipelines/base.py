@@ -8,7 +8,7 @@ from typing import Any
 
 from tfnlp.errors import ArgumentError, did_you_mean
 
-_WITHOUT_EFFECT = ("batch_size", "num_workers", "padding")  # of transformers' pipelines; batches are made of tokens
+WITHOUT_EFFECT = ("batch_size", "num_workers", "padding")  # of transformers' pipelines; batches are made of tokens
 
 
 class Pipeline:
@@ -65,8 +65,8 @@ class Pipeline:
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
         allowed = [name for name in inspect.signature(self.answers).parameters if name != "inputs"]
         for name in options:
-            if name not in (*allowed, *_WITHOUT_EFFECT):
+            if name not in (*allowed, *WITHOUT_EFFECT):
                 raise ArgumentError(
                     f"`{name}` is no option of this pipeline; its options are {allowed}.{did_you_mean(name, allowed)}"
                 )
-        return {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
+        return {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}

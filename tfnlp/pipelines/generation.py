@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.outputs import Generation, Generations
-from tfnlp.pipelines.base import Pipeline
+from tfnlp.pipelines.base import WITHOUT_EFFECT, Pipeline
 
 _OPTIONS = [field.name for field in fields(GenerationOptions)]
 _MOST = 256  # new tokens, where nothing else is said
@@ -23,11 +23,10 @@ class _GenerationPipeline(Pipeline):
 
     def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
         allowed = [*self.own_options, *_OPTIONS]
-        ignored = ("batch_size", "num_workers", "padding")
         for name in options:
-            if name not in (*allowed, *ignored):
+            if name not in (*allowed, *WITHOUT_EFFECT):
                 raise ArgumentError(f"`{name}` is no option of this pipeline.{did_you_mean(name, allowed)}")
-        return {name: value for name, value in options.items() if name not in ignored}
+        return {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}
 
     def _made(self, ask: Any, inputs: list[Any], options: dict[str, Any]) -> list[Sequence[Generation]]:
         """Ask the task; `options` are those of a call."""

@@ -20,7 +20,6 @@ from tfnlp.generation.options import GenerationOptions
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows
 from tfnlp.tasks.answering import Tensors
-from tfnlp.tokenization.tokenizer import Tokenizer
 
 # Options and where they are kept
 
@@ -38,6 +37,12 @@ def options_of(checkpoint: Checkpoint) -> GenerationOptions:
         raise CheckpointError(
             f"{checkpoint.name_or_path}: how text is made, `generation_config.json`: {error}"
         ) from error
+
+
+def settings_of_others(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return how text is made, as `generation_config.json` tells."""
+    del cls
+    return {"generation": options_of(checkpoint)}
 
 
 def generation(task: Any) -> GenerationOptions:
@@ -205,10 +210,9 @@ def with_seeds(rows: Rows, seeds: tf.Tensor | None, default: int) -> Rows:
     return rows._replace(columns={**rows.columns, "seeds": Column(seeds, one_each)})
 
 
-def rows_of_ids(ids: tf.RaggedTensor, tokenizer: Tokenizer) -> Rows:
+def rows_of_ids(ids: tf.RaggedTensor) -> Rows:
     """Make rows of token ids. `ids` has shape `(records, tokens)`, int32."""
-    columns = {name: Column(tf.zeros_like(ids.values), ids.row_splits) for name in tokenizer.column_names}
-    columns["input_ids"] = Column(ids.values, ids.row_splits)
+    columns = {"input_ids": Column(ids.values, ids.row_splits)}
     return Rows(columns, tf.range(tf.cast(ids.nrows(), tf.int32)))
 
 

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.data.batches import token_batches
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
+from tfnlp.padding import filled, size_of
 from tfnlp.reports import PerplexityReport
+from tfnlp.rows import Rows
 from tfnlp.running import Features
+from tfnlp.tasks.network import TOKENS_PER_BATCH
+
+
+def labelled_batches(task: Any, chunks: Iterable[Rows]) -> Iterator[tuple[Features, tf.Tensor]]:
+    """Yield batches of like length, with which token is right in each place, -100 where none is asked for.
+
+    Args:
+        task: whose target is `logits`.
+        chunks: training rows.
+    """
+    preprocessor, is_per_element = task.preprocessor, task.targets["logits"].per_element
+    for chunk in chunks:
+        for batch in token_batches(chunk.lengths, TOKENS_PER_BATCH):
+            rows = chunk.taken(batch)
+            size, labels = size_of(rows.first), rows.targets["logits"]
+            if is_per_element:
+                yield preprocessor.features(rows, size), filled(labels, IGNORE_ID, size, preprocessor.padding_side)
+            else:
+                yield preprocessor.features(rows, size), filled(labels, IGNORE_ID, size_of(labels))
 
 
 def perplexity_of(
-    forward: Callable[[Features], dict[str, tf.Tensor]],
-    batches: Iterable[tuple[Features, tf.Tensor]],
-    *,
-    num_tokens: int,
-    nothing: str,
+    task: Any, batches: Iterable[tuple[Features, tf.Tensor]], *, num_tokens: int, nothing: str
 ) -> PerplexityReport:
     """Measure how well tokens are guessed.
 
     Args:
-        forward: the network: features in, `logits` of shape `(batch, length, vocabulary)` out.
+        task: whose network gives `logits`, of shape `(batch, length, vocabulary)`.
         batches: features, and which token is right in each place, -100 where none is asked for; int32, of shape
             `(batch, length)`.
         num_tokens: of the vocabulary, among which the likeliest is taken.
@@ -33,9 +51,10 @@ def perplexity_of(
     Raises:
         DataError: in that case.
     """
-    if not hasattr(forward, "guessed"):  # traced once for a network, and no longer kept than it
-        forward.guessed = _guessing(forward, num_tokens)  # type: ignore[attr-defined]
-    guessed = forward.guessed  # type: ignore[attr-defined]
+    key = "guessed", num_tokens
+    if key not in task._graphs:
+        task._graphs[key] = _guessing(task.forward, num_tokens)
+    guessed = task._graphs[key]
     totals: Any = np.zeros(3)
     num_rows = 0
     for features, labels in batches:

@@ -58,15 +58,15 @@ def _continued(tokens: tf.RaggedTensor, tokenizer: Tokenizer, prompts: Column) -
 
 def generations(
     decoded: Mapping[str, np.ndarray], hf: Any, *, prompts: Sequence[Sequence[int]] | None = None
-) -> list[Generations]:
-    """Write down what `decoded` gives as objects.
+) -> list[Generation | Generations]:
+    """Write down what `decoded` gives as objects: one for each record, or several where several were made.
 
     Args:
         decoded: NumPy arrays.
         hf: the Hugging Face tokenizer, which writes tokens as text where that could not be compiled.
         prompts: the tokens that texts go on from, of each record.
     """
-    answers = []
+    answers: list[Generation | Generations] = []
     for i, (counts, scores) in enumerate(zip(decoded["num_tokens"].tolist(), decoded["scores"].tolist(), strict=True)):
         ids = [decoded["token_ids"][i, j, :count].tolist() for j, count in enumerate(counts)]
         if "generated_text" in decoded:
@@ -76,5 +76,6 @@ def generations(
             start = len(hf.decode(prompt, skip_special_tokens=True))
             texts = [hf.decode(prompt + tokens, skip_special_tokens=True)[start:] for tokens in ids]
         parts = zip(texts, ids, scores, strict=True)
-        answers.append(Generations(Generation(text, tuple(tokens), score) for text, tokens, score in parts))
+        made = Generations(Generation(text, tuple(tokens), score) for text, tokens, score in parts)
+        answers.append(made if len(made) > 1 else made[0])
     return answers

@@ -16,7 +16,7 @@ from tfnlp.labels import IGNORE_ID
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.tasks.causal_lm.chats import learned_spans
 from tfnlp.tasks.causal_lm.records import checked_records
-from tfnlp.tokenization.tokenizer import Tokenizer
+from tfnlp.tokenization.tokenizer import TextTokenizer
 
 
 class LearnedText(NamedTuple):
@@ -82,7 +82,7 @@ class LanguageRows:
         end_id: of the token that ends a text; None: there is none.
     """
 
-    tokenizer: Tokenizer
+    tokenizer: TextTokenizer
     max_length: int
     line_by_line: bool
     end_id: int | None
@@ -151,14 +151,13 @@ class LanguageRows:
         return rows._replace(splits=np.array([*splits, len(rows.ids)]))
 
     def _with_labels(self, rows: TokenRows) -> Rows:
-        """Let each token learn the one after it; all tokens are of one type."""
+        """Let each token learn the one after it."""
         following = np.concatenate([rows.ids[1:], [IGNORE_ID]])
         is_learned = np.concatenate([rows.is_learned[1:], [False]])
         is_learned[rows.splits[1:] - 1] = False
         labels = np.where(is_learned, following, IGNORE_ID).astype(np.int32)
-        columns = {name: np.zeros_like(rows.ids) for name in self.tokenizer.column_names} | {"input_ids": rows.ids}
         return Rows(
-            {name: Column(values, rows.splits) for name, values in columns.items()},
+            {"input_ids": Column(rows.ids, rows.splits)},
             np.zeros(len(rows.splits) - 1, np.int32),
             {"logits": Column(labels, rows.splits)},
         )

@@ -9,26 +9,23 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
-from tfnlp.data.batches import Target, token_batches
+from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import text_source
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.generation.choosing import causal_decoder
 from tfnlp.generation.decoders import Decoder
-from tfnlp.labels import IGNORE_ID
-from tfnlp.padding import filled, size_of
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Column, Rows
-from tfnlp.running import Features, Outputs, Runner
+from tfnlp.running import Outputs, Runner
 from tfnlp.tasks import generating
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.causal_lm.chats import rendered
 from tfnlp.tasks.causal_lm.records import LAYOUT, Message, check_chat
 from tfnlp.tasks.causal_lm.rows import LanguageRows
 from tfnlp.tasks.causal_lm.settings import CausalLMSettings
-from tfnlp.tasks.network import TOKENS_PER_BATCH
-from tfnlp.tasks.perplexity import perplexity_of
+from tfnlp.tasks.perplexity import labelled_batches, perplexity_of
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_out import decoded, generations
@@ -69,11 +66,7 @@ class CausalLM(Task):
             )
         checkpoint.config.is_decoder = True
 
-    @classmethod
-    def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Return how text is made, as `generation_config.json` tells."""
-        return {"generation": generating.options_of(checkpoint)}
-
+    settings_of_others = classmethod(generating.settings_of_others)
     own_settings = property(generating.own_settings)
     generation = property(generating.generation)
     configure_generation = generating.configure_generation
@@ -129,16 +122,8 @@ class CausalLM(Task):
         Raises:
             DataError: if a record can't be used.
         """
-        batches = self._batches(self.source(records))
-        return perplexity_of(self.forward, batches, num_tokens=self._num_tokens, nothing=_NOTHING_LEARNED)
-
-    def _batches(self, records: Source) -> Iterator[tuple[Features, tf.Tensor]]:
-        for chunk in self.training_rows(records):
-            for batch in token_batches(chunk.lengths, TOKENS_PER_BATCH):
-                rows = chunk.taken(batch)
-                size = size_of(rows.first)
-                labels = filled(rows.targets["logits"], IGNORE_ID, size, self.tokenizer.padding_side)
-                yield self.tokenizer.features(rows, size), labels
+        batches = labelled_batches(self, self.training_rows(self.source(records)))
+        return perplexity_of(self, batches, num_tokens=self._num_tokens, nothing=_NOTHING_LEARNED)
 
     @property
     def main_metric(self) -> str:
@@ -203,14 +188,12 @@ class CausalLM(Task):
         """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""
         return generating.seeded_tensors(records, ("text", "rendered"))
 
-    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
-        """Leave out what is empty, and what is too long."""
-        return generating.fitting_samples(self, texts)
+    sample_inputs = generating.fitting_samples
 
     def rows(self, inputs: Tensors, settings: CausalLMSettings) -> Rows:
         """Make rows of prompts, without the special tokens that close a text."""
         if "input_ids" in inputs:
-            rows = generating.rows_of_ids(inputs["input_ids"], self.tokenizer)
+            rows = generating.rows_of_ids(inputs["input_ids"])
         elif "rendered" in inputs:
             rows = self.tokenizer.rows(inputs["rendered"], add_special_tokens=False)
         else:
@@ -232,8 +215,7 @@ class CausalLM(Task):
     ) -> list[Any]:
         """Write down what was made for each prompt."""
         prompts = None if "generated_text" in decoded else self._prompts(records, settings)
-        made = generations(decoded, self.tokenizer.hf, prompts=prompts)
-        return made if settings.generation.num_return_sequences > 1 else [several[0] for several in made]
+        return generations(decoded, self.tokenizer.hf, prompts=prompts)
 
     def _prompts(self, records: Sequence[Record], settings: CausalLMSettings) -> list[list[int]]:
         rows = self.rows_of(records, settings)

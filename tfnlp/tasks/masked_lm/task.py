@@ -119,7 +119,7 @@ class MaskedLM(Task):
             DataError: if a record can't be used, or nothing was hidden, as in a few words.
         """
         hidden = self._hidden(records)
-        return perplexity_of(self.forward, hidden, num_tokens=self._num_tokens, nothing=_NOTHING_HIDDEN)
+        return perplexity_of(self, hidden, num_tokens=self._num_tokens, nothing=_NOTHING_HIDDEN)
 
     def check_validation(self, records: Source) -> None:
         """Raise what is wrong with texts that will be evaluated: now, and not after an epoch."""

@@ -10,21 +10,18 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.heads import position_limit
-from tfnlp.data.batches import CHUNK, Target, chunked, token_batches
+from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.choosing import seq2seq_decoder
-from tfnlp.labels import IGNORE_ID
-from tfnlp.padding import filled, size_of
 from tfnlp.reports import TextReport
 from tfnlp.rows import Column, Rows, as_numpy
-from tfnlp.running import Features, Outputs, Runner
+from tfnlp.running import Outputs, Runner
 from tfnlp.tasks import generating
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
-from tfnlp.tasks.network import TOKENS_PER_BATCH
-from tfnlp.tasks.perplexity import perplexity_of
+from tfnlp.tasks.perplexity import labelled_batches, perplexity_of
 from tfnlp.tasks.seq2seq_lm.metrics import compared_texts, named_metrics
 from tfnlp.tasks.seq2seq_lm.records import LAYOUT, checked_pairs
 from tfnlp.tasks.seq2seq_lm.settings import Seq2SeqLMSettings
@@ -62,11 +59,7 @@ class Seq2SeqLM(Task):
             is_forced = type(preprocessor.hf).__name__.startswith("MBart50")
             self.configure_generation(**{"forced_bos_token_id" if is_forced else "decoder_start_token_id": language})
 
-    @classmethod
-    def settings_of_others(cls, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Return how text is made, as `generation_config.json` tells."""
-        return {"generation": generating.options_of(checkpoint)}
-
+    settings_of_others = classmethod(generating.settings_of_others)
     own_settings = property(generating.own_settings)
     generation = property(generating.generation)
     configure_generation = generating.configure_generation
@@ -136,9 +129,8 @@ class Seq2SeqLM(Task):
         """
         source = self.source(records)
         num_tokens = min(len(self.tokenizer.hf), self.checkpoint.vocab_size)
-        weighed = perplexity_of(
-            self.forward, self._batches(source), num_tokens=num_tokens, nothing="there is no target."
-        )
+        batches = labelled_batches(self, self.training_rows(source))
+        weighed = perplexity_of(self, batches, num_tokens=num_tokens, nothing="there is no target.")
         wanted = named_metrics(self.settings.metrics if metrics is None else metrics)
         scores: dict[str, float] = {}
         if wanted:
@@ -146,13 +138,6 @@ class Seq2SeqLM(Task):
             made = self.predict([pair["text"] for pair in pairs], num_return_sequences=1)
             scores = compared_texts([one.text for one in made], [pair["target"] for pair in pairs], wanted)
         return TextReport(weighed.perplexity, weighed.accuracy, weighed.num_records, weighed.loss, scores)
-
-    def _batches(self, records: Source) -> Iterator[tuple[Features, tf.Tensor]]:
-        for chunk in self.training_rows(records):
-            for batch in token_batches(chunk.lengths, TOKENS_PER_BATCH):
-                rows = chunk.taken(batch)
-                labels = rows.targets["logits"]
-                yield self.preprocessor.features(rows), filled(labels, IGNORE_ID, size_of(labels))
 
     @property
     def main_metric(self) -> str:
@@ -186,14 +171,12 @@ class Seq2SeqLM(Task):
         """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""
         return generating.seeded_tensors(records, ("text",))
 
-    def sample_inputs(self, texts: Sequence[str]) -> list[Any]:
-        """Leave out what is empty, and what is too long."""
-        return generating.fitting_samples(self, texts)
+    sample_inputs = generating.fitting_samples
 
     def rows(self, inputs: Tensors, settings: Seq2SeqLMSettings) -> Rows:
         """Make rows of texts, after their prefix."""
         if "input_ids" in inputs:
-            rows = generating.rows_of_ids(inputs["input_ids"], self.tokenizer.of_texts)
+            rows = generating.rows_of_ids(inputs["input_ids"])
         else:
             texts = tf.strings.join([settings.prefix, inputs["text"]]) if settings.prefix else inputs["text"]
             rows = self.tokenizer.of_texts.rows(texts)
@@ -214,5 +197,4 @@ class Seq2SeqLM(Task):
         self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: Seq2SeqLMSettings
     ) -> list[Any]:
         """Write down what was made of each text."""
-        made = generations(decoded, self.tokenizer.hf)
-        return made if settings.generation.num_return_sequences > 1 else [several[0] for several in made]
+        return generations(decoded, self.tokenizer.hf)
