@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,7 +52,13 @@ class _Servable(tf.Module):
         self.weights = list(variables)
 
 
-def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
+def export_saved_model(
+    task: Exportable,
+    directory: str | Path,
+    *,
+    samples: Sequence[Any] = (),
+    optional: Mapping[str, tf.Tensor] | None = None,
+) -> None:
     """Write a SavedModel, load it again, and compare its answers with `predict`.
 
     Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
@@ -63,6 +70,7 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
         task: a trained task.
         directory: where to write; for TensorFlow Serving its name is the version number, as in `models/ner/1`.
         samples: inputs of your own to compare, as `predict` takes them, beside a few that are built in.
+        optional: further inputs of `serving_default`, and what they are where a request has none.
 
     Raises:
         ExportError: if an answer, or the tokens of a text, differ; nothing is left in the directory then.
@@ -73,8 +81,8 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
     given = task.to_serving_inputs(inputs)
     task.preprocessor.check([*texts, *(text for tensor in given.values() for text in _strings(tensor))])
     with written_whole(directory, is_older=holds_saved_model) as target:
-        write_saved_model(task, target)
-        different = task.compare_answers(inputs, ask(target, **given))
+        write_saved_model(task, target, optional or {})
+        different = task.compare_answers(inputs, ask(target, **given, **(optional or {})))
         if different:
             raise ExportError(
                 f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
@@ -82,15 +90,32 @@ def export_saved_model(task: Exportable, directory: str | Path, *, samples: Sequ
             )
 
 
-def write_saved_model(task: Exportable, directory: str | Path) -> None:
+def write_saved_model(task: Exportable, directory: str | Path, optional: Mapping[str, tf.Tensor]) -> None:
     """Write the SavedModel, uncompared."""
     servable = _Servable(task.model.variables)
-    serve = tf.function(task.serve, autograph=False).get_concrete_function(**task.serving_inputs)
+    serve = _signature(task, optional)
     logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(
         **task.preprocessor.batch_specs
     )
     servable.serve, servable.logits = serve, logits
     tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits})
+
+
+def _signature(task: Exportable, optional: Mapping[str, tf.Tensor]) -> Any:
+    """Return what answers, as a function of the task's inputs and of optional ones, which have defaults."""
+    specs = dict(task.serving_inputs) | {
+        name: tf.TensorSpec([None, *default.shape[1:]], default.dtype, name=name) for name, default in optional.items()
+    }
+
+    def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return task.serve(**dict(zip(specs, values, strict=True)))
+
+    # `tf.saved_model.save` finds names and defaults of a signature's inputs where Python functions have them.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    serve.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind, default=optional.get(name, inspect.Parameter.empty)) for name in specs]
+    )
+    return tf.function(serve, input_signature=list(specs.values()), autograph=False)
 
 
 def ask(directory: str | Path, **inputs: Any) -> dict[str, np.ndarray]:

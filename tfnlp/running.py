@@ -52,9 +52,10 @@ class Runner(abc.ABC):
             columns[name] = Column(values, tf.TensorSpec([None], tf.int64) if is_ragged else None)
         return columns
 
-    def sizes(self, lengths: tf.Tensor) -> tf.Tensor:
-        """Return how much room rows take, in elements, of how many each has. Shape `(rows,)`, int32, both."""
-        return lengths
+    def sizes(self, columns: dict[str, Column]) -> tf.Tensor:
+        """Return how much room rows take, in elements. Shape `(rows,)`, int32."""
+        first = next(iter(columns.values()))
+        return tf.ones(tf.shape(first.values)[:1], tf.int32) if first.splits is None else lengths_of(first)
 
     def run(self, rows: Rows, *, budget: int | None = None, advance: Callable[[int], Any] | None = None) -> Outputs:
         """Run over rows, in batches of like length, from Python.
@@ -69,7 +70,7 @@ class Runner(abc.ABC):
             What is kept of the outputs, in the order of the rows; NumPy arrays.
         """
         columns = self._columns(rows)
-        sizes = as_numpy(self.sizes(tf.constant(as_numpy(rows).lengths, tf.int32)))
+        sizes = as_numpy(self.sizes(columns))
         chosen, batches = [], []
         for batch in token_batches(sizes, budget or self.budget) if len(sizes) else [np.zeros(0, np.int64)]:
             chosen.append(batch)
@@ -95,7 +96,7 @@ class Runner(abc.ABC):
         graph = self.on_rows.get_concrete_function()
         kept: Outputs = graph.structured_outputs
         num_rows = tf.size(rows.row_to_record)
-        longest = tf.maximum(tf.reduce_max(self.sizes(lengths_of(rows.first))), 1)
+        longest = tf.maximum(tf.reduce_max(self.sizes(columns)), 1)
         step = tf.maximum(1, self.served_budget // longest)
         num_steps = tf.maximum(1, (num_rows + step - 1) // step)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 SIZE = 60  # of the vocabulary
+PLACES = 16  # that XLA's graphs have at first
 PAD, END = 1, 3
 _TOKENS = {"vocab_size": SIZE, "pad_token_id": PAD, "bos_token_id": 2, "eos_token_id": END}
 _GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.5, **_TOKENS}
@@ -154,26 +155,38 @@ def features_of(prompts: list[list[int]], side: str) -> dict[str, np.ndarray]:
 def generated(decoder: Any, prompts: list[list[int]], *, compiled: bool = False, **options: Any) -> Any:
     """Return what one graph makes of prompts in one batch: for each, sequences and scores."""
     from tfnlp._backend import tf
+    from tfnlp.generation.compiled import Bucket, CompiledLoop
     from tfnlp.generation.ends import Ends
-    from tfnlp.generation.loop import generate
+    from tfnlp.generation.loop import generate, search_of, started
     from tfnlp.generation.options import GenerationOptions
-    from tfnlp.generation.search import limits_of
+    from tfnlp.generation.search import Asked, limits_of
+    from tfnlp.rows import as_numpy
 
     chosen = GenerationOptions(pad_token_id=PAD, eos_token_id=(END,)).changed(options)
+    search = search_of(decoder, chosen, Ends(chosen.eos_token_id))
     matrix = tf.TensorSpec([None, None], tf.int32)
-    signature = None if compiled else [{"input_ids": matrix, "attention_mask": matrix}]
 
-    @tf.function(input_signature=signature, autograph=False, jit_compile=compiled or None)
-    def run(features: Any) -> Any:
-        mask = features["attention_mask"]
+    def asked_of(mask: Any) -> Asked:
         own = tf.reduce_sum(mask, 1) if decoder.continues else tf.ones_like(mask[:, 0])
-        limits = limits_of(own, chosen, decoder.room)
-        seeds = tf.zeros([tf.shape(mask)[0], 2], tf.int32)
-        ends = Ends(chosen.eos_token_id)
-        return generate(decoder, features, limits, seeds, chosen, ends, most=16 if compiled else None)
+        numbers = {name: tf.fill(tf.shape(own), value) for name, value in chosen.numbers.items()}
+        return Asked(limits_of(own, numbers, chosen, decoder.room), tf.zeros([tf.shape(mask)[0], 2], tf.int32), numbers)
 
-    made = run(features_of(prompts, "left" if decoder.continues else "right"))
-    tokens, lengths, scores = (values.numpy() for values in made)
+    @tf.function(input_signature=[{"input_ids": matrix, "attention_mask": matrix}], autograph=False)
+    def run(features: Any) -> Any:
+        return generate(search, features, asked_of(features["attention_mask"]))
+
+    @tf.function(input_signature=[{"input_ids": matrix, "attention_mask": matrix}], autograph=False)
+    def start(features: Any) -> Any:
+        asked = asked_of(features["attention_mask"])
+        own = tf.shape(features["input_ids"])[1] if decoder.continues else 1
+        return started(search, features, asked, tf.reduce_max(asked.limits), PLACES - own)
+
+    features = features_of(prompts, "left" if decoder.continues else "right")
+    loop = CompiledLoop(search)
+    for rows in (1, 2, 4, 8):  # so that rows that are done leave the batch
+        loop.count(Bucket(rows, PLACES, 0, 0), 1000)
+    made = loop.run(start(features), Bucket(len(prompts), PLACES, 0, 0)) if compiled else run(features)
+    tokens, lengths, scores = as_numpy(made)
     counts = [[(j, lengths[i, j]) for j in range(tokens.shape[1])] for i in range(len(prompts))]
     return [[tokens[i, j, :count].tolist() for j, count in row] for i, row in enumerate(counts)], scores
 

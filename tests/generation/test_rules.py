@@ -40,7 +40,12 @@ def changed(options, tokens, logits, prompt_length, most):
     scores = tf.constant(logits[None])
     for rule in rules_of(chosen):
         scores = rule(scores, written)
-    return (for_sampling(scores, chosen) if chosen.do_sample else scores).numpy()[0]
+    return (for_sampling(scores, chosen, numbers_of(chosen)) if chosen.do_sample else scores).numpy()[0]
+
+
+def numbers_of(options):
+    """The numbers of one row."""
+    return {name: tf.constant([value]) for name, value in options.numbers.items()}
 
 
 OPTIONS = [
@@ -84,7 +89,8 @@ def test_draws_have_the_probabilities_of_transformers(options):
     )
     count = 20_000
     seeds = tf.stack([tf.fill([count], 7), tf.range(count)], 1)
-    ours = for_sampling(tf.constant(logits[None]), GenerationOptions().changed(options))
+    chosen = GenerationOptions().changed(options)
+    ours = for_sampling(tf.constant(logits[None]), chosen, numbers_of(chosen))
     draws = tf.function(uniform, autograph=False)(seeds, 1)[:, 0]
     drawn = _drawn(tf.repeat(ours, count, 0), draws).numpy()
     counts = np.bincount(drawn, minlength=SIZE)

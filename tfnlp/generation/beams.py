@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tfnlp._backend import tf
-from tfnlp.generation.decoders import Decoder
+from tfnlp.generation.decoders import Decoder, Started
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.randomness import uniform
 from tfnlp.generation.rules import Written, for_sampling, rules_of
-from tfnlp.generation.search import Generated, Started, starts_of, with_room, with_token
+from tfnlp.generation.search import Asked, Generated, Numbers, copies_of, starts_of, texts_for, with_room, with_token
 
 _NEVER = -1e9  # the score of a sequence that is not to be chosen
 _FROZEN = ("done", "lengths", "scores", "is_done", "may_improve", "is_open")  # in rows whose search is over
@@ -36,6 +36,7 @@ class Beams(NamedTuple):
         is_done: which of them are there. Shape `(rows, beams)`, bool.
         may_improve: whether a running beam may become better than a whole one. Shape `(rows,)`, bool.
         is_open: whether the search goes on. Shape `(rows,)`, bool.
+        numbers: options of rows.
         memory: of the decoder.
     """
 
@@ -54,6 +55,7 @@ class Beams(NamedTuple):
     is_done: tf.Tensor
     may_improve: tf.Tensor
     is_open: tf.Tensor
+    numbers: Numbers
     memory: Any
 
 
@@ -70,44 +72,41 @@ class BeamSearch:
     """Keeps the beams of the best scores."""
 
     def __init__(self, decoder: Decoder, options: GenerationOptions, ends: Ends) -> None:
-        self._decoder, self._options, self._ends = decoder, options, ends
+        self.decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
-        """Return the seeds: there are too many numbers to draw them before."""
-        del most
-        return seeds
-
-    def start(self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Beams:
+    def start(self, started: Started, texts: tf.Tensor, asked: Asked, most: tf.Tensor, room: tf.Tensor) -> Beams:
         """Choose the first token of each beam."""
+        del most  # there are too many random numbers to draw them before
         beams = self._options.num_beams
         num_rows = tf.shape(started.tokens)[0]
         rows = tf.repeat(tf.range(num_rows), beams)
-        tokens = tf.repeat(with_room(started.tokens, most)[:, None], beams, 1)
+        tokens = tf.repeat(with_room(started.tokens, room)[:, None], beams, 1)
         state = Beams(
             num_new=tf.constant(0),
             length=tf.shape(started.tokens)[1],
             tokens=tokens,
             log_probabilities=tf.tile(tf.constant([[0.0] + [_NEVER] * (beams - 1)]), [num_rows, 1]),
-            mask=tf.gather(with_room(started.mask, most), rows),
+            mask=tf.gather(with_room(started.mask, room), rows),
             starts=starts_of(started.mask),
-            limits=limits,
-            texts=texts,
-            seeds=noise,
+            limits=asked.limits,
+            texts=texts_for(self._options, texts),
+            seeds=asked.seeds,
             done=tokens,
             lengths=tf.ones([num_rows, beams], tf.int32),
             scores=tf.fill([num_rows, beams], _NEVER),
             is_done=tf.zeros([num_rows, beams], tf.bool),
             may_improve=tf.ones([num_rows], tf.bool),
             is_open=tf.ones([num_rows], tf.bool),
+            numbers=asked.numbers,
             memory=(),
         )
-        return self._with_next(state, tf.gather(started.logits, rows), self._decoder.rows_of(started.memory, rows))
+        return self._with_next(state, tf.gather(started.logits, rows), self.decoder.rows_of(started.memory, rows))
 
     def advance(self, state: Beams) -> Beams:
         """Read the last token of each beam, and choose the next."""
         last = tf.reshape(tf.gather(state.tokens, state.length - 1, axis=2), [-1])
-        return self._with_next(state, *self._decoder.step(last, state.length - 1, state.mask, state.memory))
+        return self._with_next(state, *self.decoder.step(last, state.length - 1, state.mask, state.memory))
 
     def _with_next(self, state: Beams, logits: tf.Tensor, memory: Any) -> Beams:
         candidates = self._candidates(state, logits)
@@ -124,7 +123,7 @@ class BeamSearch:
             mask=with_token(
                 state.mask, tf.cast(tf.repeat(state.is_open, self._options.num_beams), tf.int32), state.length
             ),
-            memory=self._decoder.rows_of(memory, rows),
+            memory=self.decoder.rows_of(memory, rows),
         )
         after = self._closed(self._with_done(after, candidates), candidates)
         return after._replace(
@@ -147,7 +146,8 @@ class BeamSearch:
         for rule in self._rules:
             log_probabilities = rule(log_probabilities, written)
         if options.do_sample:
-            log_probabilities = for_sampling(log_probabilities, options)
+            numbers = {name: tf.repeat(values, num_beams) for name, values in state.numbers.items()}
+            log_probabilities = for_sampling(log_probabilities, options, numbers)
         if options.renormalize_logits:
             log_probabilities = tf.nn.log_softmax(log_probabilities)
         vocabulary = tf.shape(logits)[1]
@@ -199,10 +199,32 @@ class BeamSearch:
         """Tell for which rows the search goes on."""
         return state.is_open
 
+    def rows_of(self, state: Beams, rows: tf.Tensor) -> Beams:
+        """Return the state of some prompts."""
+        of_beams = copies_of(rows, self._options.num_beams)
+        chosen = tf.nest.map_structure(
+            lambda values: values if values.shape.rank == 0 else tf.gather(values, rows),
+            state._replace(mask=(), memory=()),
+        )
+        return chosen._replace(
+            mask=tf.gather(state.mask, of_beams), memory=self.decoder.rows_of(state.memory, of_beams)
+        )
+
+    def with_places(self, state: Beams, more: tf.Tensor) -> Beams:
+        """Return the state with room for so many tokens more."""
+        return state._replace(
+            tokens=with_room(state.tokens, more),
+            mask=with_room(state.mask, more),
+            done=with_room(state.done, more),
+            memory=self.decoder.with_places(state.memory, more),
+        )
+
     def shapes(self, state: Beams) -> Beams:
         """Return the shapes of a state."""
         beams = self._options.num_beams
-        plain = Beams(*(tf.TensorShape([None] * values.shape.rank) for values in state[:-1]), memory=())
+        plain = tf.nest.map_structure(
+            lambda values: tf.TensorShape([None] * values.shape.rank), state._replace(memory=())
+        )
         by_beam = tf.TensorShape([None, beams])
         return plain._replace(
             tokens=tf.TensorShape([None, beams, None]),
@@ -212,7 +234,7 @@ class BeamSearch:
             lengths=by_beam,
             scores=by_beam,
             is_done=by_beam,
-            memory=self._decoder.shapes(state.memory),
+            memory=self.decoder.shapes(state.memory),
         )
 
     def generated(self, state: Beams) -> Generated:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tfnlp._backend import tf
-from tfnlp.generation.search import Started
 
 Memory = Any  # nested tensors, whose rows lie along one axis
+
+
+class Started(NamedTuple):
+    """Prompts that a decoder has read.
+
+    Attributes:
+        tokens: the decoder's own: of the prompts, or what an answer starts with. Filled up on the left. Shape
+            `(rows, length)`, int32.
+        mask: 1 for tokens, 0 for padding. Shape `(rows, length)`, int32.
+        logits: of the next token. Shape `(rows, vocabulary)`, float32.
+        memory: of what was read.
+    """
+
+    tokens: tf.Tensor
+    mask: tf.Tensor
+    logits: tf.Tensor
+    memory: Any
 
 
 class Decoder(Protocol):
@@ -51,6 +67,10 @@ class Decoder(Protocol):
 
     def shapes(self, memory: Memory) -> Memory:
         """Return the shapes of what is remembered, None for what grows or depends on the batch."""
+        ...
+
+    def with_places(self, memory: Memory, more: tf.Tensor) -> Memory:
+        """Return what is remembered with room for so many tokens more; as it is where it grows by itself."""
         ...
 
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError, DataError
+from tfnlp.generation.compiled import Bucket, CompiledLoop, rounded_up
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.ends import Ends
-from tfnlp.generation.loop import generate, search_of, texts_of
-from tfnlp.generation.options import GenerationOptions
-from tfnlp.generation.sampling import Sampling
-from tfnlp.generation.search import Generated, excess_of, limits_of
-from tfnlp.padding import Side, lengths_of, taken
+from tfnlp.generation.loop import generate, search_of, started
+from tfnlp.generation.options import RANGES, GenerationOptions
+from tfnlp.generation.search import Asked, Generated, limits_of
+from tfnlp.padding import Side, taken
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows, as_numpy
-from tfnlp.running import Outputs, Runner, with_a_row
+from tfnlp.running import Features, Outputs, Runner
 
 _CHOSEN = tf.TensorSpec([None], tf.int64)
-_STEPS_BEFORE = 32  # in batches of a size, before XLA compiles a graph for it
 
 
 class Generator(Runner):
@@ -59,18 +58,23 @@ class Generator(Runner):
     @property
     def column_names(self) -> list[str]:
         """The columns of rows that it reads."""
-        return [*self.preprocessor.column_names, "seeds"]
+        return [*self.preprocessor.column_names, "seeds", *self.options.numbers]
 
     @property
     def column_specs(self) -> dict[str, Column]:
         """The columns as `on_rows` takes them."""
-        seeds = Column(tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None], tf.int64))
-        return {**super().column_specs, "seeds": seeds}
+        numbers = {
+            name: tf.TensorSpec([None], tf.int32 if isinstance(value, int) else tf.float32)
+            for name, value in self.options.numbers.items()
+        }
+        numbers["seeds"] = tf.TensorSpec([None, 2], tf.int32)
+        one_each = tf.TensorSpec([None], tf.int64)
+        return {**super().column_specs, **{name: Column(values, one_each) for name, values in numbers.items()}}
 
-    def sizes(self, lengths: tf.Tensor) -> tf.Tensor:
+    def sizes(self, columns: dict[str, Column]) -> tf.Tensor:
         """Return how many tokens rows may have with the new ones, those of all beams."""
         beams = max(self.options.num_beams, self.options.num_return_sequences)
-        return beams * (lengths + limits_of(self._own(lengths), self.options, self.decoder.room))
+        return beams * (super().sizes(columns) + self._limits(columns))
 
     def run(self, rows: Rows, **how: Any) -> Outputs:
         """Make text for rows, from Python.
@@ -89,18 +93,33 @@ class Generator(Runner):
         self._check(as_numpy(rows))
         return super().run(rows, **how)
 
-    def fits(self, lengths: np.ndarray) -> np.ndarray:
-        """Tell which prompts can be read, with what is to be made of them. Shape of `lengths`, bool."""
-        own = self._own(tf.constant(lengths, tf.int32))
-        room = excess_of(own, self.options, self.decoder.room).numpy() <= 0
-        return room & (lengths > 0) & (lengths <= self.longest)
+    def fits(self, rows: Rows) -> np.ndarray:
+        """Tell which prompts can be read, with what is to be made of them. Shape `(rows,)`, bool."""
+        lengths = rows.lengths
+        return (self._excess(rows.columns).numpy() <= 0) & (lengths > 0) & (lengths <= self.longest)
 
-    def _own(self, lengths: tf.Tensor) -> tf.Tensor:
-        """Return how many of the decoder's own tokens there are at first."""
+    def _own(self, columns: dict[str, Column]) -> tf.Tensor:
+        """Return how many of the decoder's own tokens rows have at first. Shape `(rows,)`, int32."""
+        lengths = super().sizes(columns)
         return lengths if self.decoder.continues else tf.ones_like(lengths)
 
+    def _limits(self, columns: dict[str, Column]) -> tf.Tensor:
+        """Return how many new tokens rows may have. Shape `(rows,)`, int32."""
+        numbers = {name: columns[name].values for name in self.options.numbers}
+        return limits_of(self._own(columns), numbers, self.options, self.decoder.room)
+
+    def _excess(self, columns: dict[str, Column]) -> tf.Tensor:
+        """Return by how many tokens rows, with the new ones, are too long. Shape `(rows,)`, int32."""
+        return self._own(columns) + self._limits(columns) - self._most
+
+    @property
+    def _most(self) -> int:
+        """The most tokens of the decoder's own, with the new ones."""
+        most = self.options.max_length
+        return self.decoder.room if most is None else min(self.decoder.room, most)
+
     def _check(self, rows: Rows) -> None:
-        lengths, numbers, room = rows.lengths, rows.values("seeds")[:, 1], self.decoder.room
+        lengths, numbers = rows.lengths, rows.values("seeds")[:, 1]
         for number in (numbers[lengths == 0] + 1).tolist():
             raise DataError(f"text {number}: it has no tokens. Pass a text that is not empty.")
         for i in np.flatnonzero(lengths > self.longest).tolist() if not self.decoder.continues else ():
@@ -108,12 +127,10 @@ class Generator(Runner):
                 f"text {numbers[i] + 1}: it has {lengths[i]} tokens, {lengths[i] - self.longest} more than "
                 f"`max_length={self.longest}`. Shorten it, or raise `max_length` where the network takes more."
             )
-        own = self._own(tf.constant(lengths, tf.int32))
-        limits = limits_of(own, self.options, room).numpy()
-        excess = excess_of(own, self.options, room).numpy()
+        own, limits, excess = (of(rows.columns).numpy() for of in (self._own, self._limits, self._excess))
         for i in np.flatnonzero(excess > 0).tolist():
-            most = self.options.max_length
-            limit = f"the network takes, {room}" if most is None or most > room else f"`max_length={most}` allows"
+            is_network_s = self._most == self.decoder.room
+            limit = f"the network takes, {self._most}" if is_network_s else f"`max_length={self._most}` allows"
             raise DataError(
                 f"text {numbers[i] + 1}: {own[i]} tokens to begin with and {limits[i]} new ones are "
                 f"{excess[i]} more than {limit}. Shorten the text, or ask for fewer by `max_new_tokens`."
@@ -122,36 +139,41 @@ class Generator(Runner):
     @cached_property
     def on_rows(self) -> Any:
         """One graph that takes some of the rows: what is made of them comes out."""
+        search = search_of(self.decoder, self.options, self.ends)
 
         @tf.function(input_signature=[self.column_specs, _CHOSEN], autograph=False)
         def on_rows(columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
-            features, limits, seeds = self._prepared(columns, chosen, None)
-            given = with_a_row({**features, "limits": limits, "seeds": seeds})
-            limits, seeds = tf.maximum(given.pop("limits"), 1), given.pop("seeds")
-            made = generate(self.decoder, given, limits, seeds, self.options, self.ends)
+            features, asked = self._prepared(columns, chosen)
+            is_empty = tf.cast(tf.equal(tf.size(chosen), 0), tf.int32)
+            made = generate(search, *_with_rows(features, asked, is_empty))
             return _flat(Generated(*(values[: tf.size(chosen)] for values in made)))
 
         return on_rows
 
     def _prepared(
-        self, columns: dict[str, Column], chosen: tf.Tensor, size: tf.Tensor | None
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Return the features of some rows, how many new tokens each may have, and their seeds and numbers."""
+        self, columns: dict[str, Column], chosen: tf.Tensor, least: tf.Tensor | int = 0
+    ) -> tuple[Features, Asked]:
+        """Return the features of some rows, filled up to `least` tokens or more, and what is asked for of them."""
         batch = {name: taken(column, chosen) for name, column in columns.items()}
-        seeds = batch.pop("seeds").values
-        lengths = lengths_of(next(iter(batch.values())))
-        own = self._own(lengths)
+        lengths = super().sizes(batch)
         checks = [
             tf.debugging.assert_positive(lengths, "a text has no tokens"),
-            tf.debugging.assert_non_positive(
-                excess_of(own, self.options, self.decoder.room), "a text and what is to be made have too many tokens"
-            ),
             tf.debugging.assert_less_equal(lengths, self.longest, "a text has too many tokens"),
+            tf.debugging.assert_non_positive(self._excess(batch), "a text and what is to be made have too many tokens"),
         ]
+        for name in self.options.numbers:
+            is_allowed = tf.reduce_all(RANGES[name].holds(batch[name].values))
+            checks.append(tf.debugging.Assert(is_allowed, [f"`{name}` must be {RANGES[name]}"]))
+        asked = Asked(
+            self._limits(batch),
+            batch["seeds"].values,
+            {name: batch[name].values for name in self.options.numbers if name != "max_new_tokens"},
+        )
         with tf.control_dependencies([check for check in checks if check is not None]):
+            texts = {name: batch[name] for name in self.preprocessor.column_names}
             side: Side | None = "left" if self.decoder.continues else None
-            features = self.preprocessor.features(Rows(batch, None), size, side)
-        return features, limits_of(own, self.options, self.decoder.room), seeds
+            size = tf.maximum(tf.reduce_max(lengths), least)
+            return self.preprocessor.features(Rows(texts, None), size, side), asked
 
     def stream(self, rows: Rows) -> Iterator[int]:
         """Make text for one row, and yield its tokens as they are made.
@@ -174,14 +196,12 @@ class Generator(Runner):
     @cached_property
     def _in_steps(self) -> tuple[Any, Any]:
         """Two graphs: of which one makes the first token of the first row, and the other the next."""
-        search = Sampling(self.decoder, self.options, self.ends)
+        search = search_of(self.decoder, self.options, self.ends)
 
         @tf.function(input_signature=[self.column_specs], autograph=False)
         def start(columns: dict[str, Column]) -> Any:
-            features, limits, seeds = self._prepared(columns, tf.constant([0], tf.int64), None)
-            most = tf.reduce_max(limits)
-            started = self.decoder.read(features, most)
-            return search.start(started, texts_of(features), limits, search.noise(seeds, most), most)
+            features, asked = self._prepared(columns, tf.constant([0], tf.int64))
+            return started(search, features, asked, tf.reduce_max(asked.limits))
 
         first = start.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(
@@ -193,28 +213,28 @@ class Generator(Runner):
 
     def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
         """Make text for some of the rows, from Python: by XLA where that is asked for, or pays."""
-        if not self._can_compile or not len(chosen):
+        if self._compiled is None or not len(chosen):
             return super().run_batch(columns, chosen)
-        lengths = lengths_of(taken(columns["input_ids"], chosen))
-        limits = limits_of(self._own(lengths), self.options, self.decoder.room)
-        bucket = _Bucket.holding(len(chosen), int(tf.reduce_max(lengths)), int(tf.reduce_max(limits)))
-        pays = self._steps.get(bucket, 0) >= _STEPS_BEFORE
-        made = (
-            self._by_xla(columns, chosen, bucket)
-            if self.options.compile or pays
-            else super().run_batch(columns, chosen)
-        )
-        self._steps[bucket] = self._steps.get(bucket, 0) + int(tf.reduce_max(made["lengths"].values))
-        return made
+        bucket = self._bucket(columns, chosen)
+        if self.options.compile or self._compiled.pays(bucket):
+            start = self._started_with_room(columns, chosen, tf.constant(bucket))
+            made = self._compiled.run(start, bucket)
+            outputs = _flat(Generated(*(values[: len(chosen)] for values in made)))
+        else:
+            outputs = super().run_batch(columns, chosen)
+        self._compiled.count(bucket, int(tf.reduce_max(outputs["lengths"].values)))
+        return outputs
+
+    def _bucket(self, columns: dict[str, Column], chosen: tf.Tensor) -> Bucket:
+        batch = {name: taken(column, chosen) for name, column in columns.items()}
+        longest, own, most = (int(tf.reduce_max(of(batch))) for of in (super().sizes, self._own, self._limits))
+        reads_texts = self.options.reads_texts or not self.decoder.continues
+        texts, draws = rounded_up(longest) if reads_texts else 0, rounded_up(most) if self.options.do_sample else 0
+        return Bucket.holding(len(chosen), max(own, texts) if self.decoder.continues else own, most, texts, draws)
 
     @cached_property
-    def _steps(self) -> dict[_Bucket, int]:
-        """How many tokens were made one after the other in batches of a size."""
-        return {}
-
-    @cached_property
-    def _can_compile(self) -> bool:
-        """Whether XLA knows all that is asked for: it has no strings, and draws other numbers."""
+    def _compiled(self) -> CompiledLoop | None:
+        """The loop by XLA, if XLA knows all that is asked for: it has no strings, and draws other numbers."""
         options = self.options
         by_strings, by_drawing = bool(options.stop_strings), options.do_sample and options.num_beams > 1
         can = self._with_room is not None and not by_strings and not by_drawing
@@ -223,63 +243,42 @@ class Generator(Runner):
                 "`compile=True`: XLA can't compile this: it takes an architecture with a network of our own (see "
                 "docs/generation.md), no `stop_strings`, and no sampling in beams."
             )
-        return can and options.compile is not False
-
-    def _by_xla(self, columns: dict[str, Column], chosen: tf.Tensor, bucket: _Bucket) -> Outputs:
-        features, limits, seeds = self._features_of_size(columns, chosen, tf.constant(bucket.length))
-        free = bucket.rows - len(chosen)
-        given = {name: tf.pad(values, [[0, free], [0, 0]]) for name, values in features.items()}
-        limits = tf.pad(limits, [[0, free]], constant_values=1)
-        seeds = tf.pad(seeds, [[0, free], [0, 0]])
-        made = self._compiled(given, limits, seeds, self._noise(seeds, tf.constant(bucket.most)), bucket.most)
-        return _flat(Generated(*(values[: len(chosen)] for values in made)))
+        if self._with_room is None or not can or options.compile is False:
+            return None
+        return CompiledLoop(search_of(self._with_room, options, self.ends))
 
     @cached_property
-    def _features_of_size(self) -> Any:
-        size = tf.TensorSpec([], tf.int32)
-        return tf.function(self._prepared, input_signature=[self.column_specs, _CHOSEN, size], autograph=False)
-
-    @cached_property
-    def _noise(self) -> Any:
-        specs = [tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)]
-        search = search_of(self.decoder, self.options, self.ends)
-        return tf.function(search.noise, input_signature=specs, autograph=False)
-
-    @cached_property
-    def _compiled(self) -> Any:
+    def _started_with_room(self) -> Any:
+        """A graph that makes the first token of a batch, which it fills up to a bucket's size."""
         assert self._with_room is not None
-        decoder = self._with_room
+        search = search_of(self._with_room, self.options, self.ends)
+        sizes = tf.TensorSpec([4], tf.int32)
 
-        @tf.function(jit_compile=True, autograph=False)
-        def compiled(
-            features: dict[str, tf.Tensor], limits: tf.Tensor, seeds: tf.Tensor, noise: tf.Tensor, most: int
-        ) -> Generated:
-            return generate(decoder, features, limits, seeds, self.options, self.ends, most, noise)
+        @tf.function(input_signature=[self.column_specs, _CHOSEN, sizes], autograph=False)
+        def start(columns: dict[str, Column], chosen: tf.Tensor, sizes: tf.Tensor) -> Any:
+            rows, places, texts, draws = tf.unstack(sizes)
+            features, asked = self._prepared(columns, chosen, texts)
+            features, asked = _with_rows(features, asked, rows - tf.size(chosen))
+            own = tf.shape(features["input_ids"])[1] if self.decoder.continues else 1
+            return started(search, features, asked, draws, places - own)
 
-        return compiled
-
-
-class _Bucket(NamedTuple):
-    """The size of a batch that XLA compiles a graph for: powers of two, so that there are few.
-
-    Attributes:
-        rows: of the batch.
-        length: of prompts.
-        most: new tokens.
-    """
-
-    rows: int
-    length: int
-    most: int
-
-    @classmethod
-    def holding(cls, rows: int, length: int, most: int) -> _Bucket:
-        """Return the smallest that holds a batch."""
-        return cls(_power_of_two(rows, 1), _power_of_two(length, 16), _power_of_two(most, 16))
+        return start
 
 
-def _power_of_two(number: int, least: int) -> int:
-    return max(least, 1 << max(number - 1, 0).bit_length())
+def _with_rows(features: Features, asked: Asked, free: tf.Tensor) -> tuple[Features, Asked]:
+    """Fill a batch up with rows of which nothing is asked but one token."""
+
+    def filled_up(values: tf.Tensor, fill: int = 0) -> tf.Tensor:
+        return tf.pad(values, [[0, free], *[[0, 0]] * (values.shape.rank - 1)], constant_values=fill)
+
+    return (
+        {name: filled_up(values) for name, values in features.items()},
+        Asked(
+            filled_up(asked.limits, 1),
+            filled_up(asked.seeds),
+            {name: filled_up(values, 1) for name, values in asked.numbers.items()},
+        ),
+    )
 
 
 def _flat(made: Generated) -> Outputs:

@@ -8,8 +8,7 @@ from typing import Any
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import OFFSET_POSITIONS
 from tfnlp.checkpoints.upstream import encoder_output
-from tfnlp.generation.decoders import Decoder, Memory, positions_of
-from tfnlp.generation.search import Started
+from tfnlp.generation.decoders import Decoder, Memory, Started, positions_of
 
 # Heads without a cache that can be used: none, or one whose length is read in Python, so that it can't grow in a graph.
 _WITHOUT_CACHE = ("mistral", "openai-gpt", "xglm")
@@ -77,7 +76,16 @@ class _XLNetHead:
         return self._run(ids, mask), None
 
 
-class CachedDecoder:
+class _Growing:
+    """What is common to decoders that remember a token more with every step."""
+
+    def with_places(self, memory: Memory, more: tf.Tensor) -> Memory:
+        """Return what is remembered: room comes with each token."""
+        del more
+        return memory
+
+
+class CachedDecoder(_Growing):
     """A head that keeps keys and values of the tokens before."""
 
     continues = True
@@ -104,7 +112,7 @@ class CachedDecoder:
         return tf.nest.map_structure(_growing, memory)
 
 
-class RecomputingDecoder:
+class RecomputingDecoder(_Growing):
     """A head that reads all tokens again for every new one."""
 
     continues = True
@@ -133,7 +141,7 @@ class RecomputingDecoder:
         return tf.TensorShape([None, None])
 
 
-class Seq2SeqDecoder:
+class Seq2SeqDecoder(_Growing):
     """A head with an encoder, which reads the prompts once; answers start with one token."""
 
     continues = False

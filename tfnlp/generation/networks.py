@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfnlp._backend import tf
-from tfnlp.generation.decoders import Memory, positions_of
-from tfnlp.generation.search import Started
+from tfnlp.generation.decoders import Memory, Started, positions_of
 from tfnlp.networks.families import DecoderNetwork, EncoderDecoderNetwork
 from tfnlp.networks.stacks import Cache, KeysAndValues, grown, keys_across, run_stack, written
 
@@ -22,11 +21,11 @@ class _Caches:
         self.has_room = has_room
         self.put: Cache = written if has_room else grown
 
-    def started(self, made: tuple[KeysAndValues, ...], most: tf.Tensor) -> tuple[KeysAndValues, ...]:
-        """Return the keys and values of prompts, with room for so many tokens more where it is wanted."""
+    def with_places(self, made: tuple[KeysAndValues, ...], more: tf.Tensor) -> tuple[KeysAndValues, ...]:
+        """Return keys and values with room for so many tokens more; as they are where they grow."""
         if not self.has_room:
             return made
-        return tf.nest.map_structure(lambda values: tf.pad(values, [[0, 0], [0, 0], [0, most], [0, 0]]), made)
+        return tf.nest.map_structure(lambda values: tf.pad(values, [[0, 0], [0, 0], [0, more], [0, 0]]), made)
 
     def mask(self, mask: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
         """Return the mask of the places that there are."""
@@ -81,6 +80,10 @@ class _OverNetwork:
         of_rows = tf.nest.map_structure(lambda values: tf.gather(values, rows), memory._replace(matrix=()))
         return of_rows._replace(matrix=memory.matrix)
 
+    def with_places(self, memory: _Memory, more: tf.Tensor) -> Memory:
+        """Return what is remembered with room for so many tokens more; as it is where it grows by itself."""
+        return memory._replace(made=self._caches.with_places(memory.made, more))
+
     def shapes(self, memory: _Memory) -> Memory:
         """Return the shapes of keys and values, of the prompts' mask, and of the output's matrix."""
         texts, caches = tf.TensorShape([None, None]), self._caches
@@ -98,7 +101,7 @@ class NetworkDecoder(_OverNetwork):
         hidden, made = run_stack(self._stack, ids, positions_of(mask), mask)
         last = tf.reshape(hidden, [tf.shape(ids)[0], -1, hidden.shape[-1]])[:, -1]
         matrix = self._output.matrix(by_token=self._caches.has_room)
-        memory = _Memory(self._caches.started(made, most), (), mask[:, :0], matrix)
+        memory = _Memory(self._caches.with_places(made, most), (), mask[:, :0], matrix)
         return Started(ids, mask, self._logits(last, matrix), memory)
 
 
@@ -121,5 +124,5 @@ class NetworkSeq2SeqDecoder(_OverNetwork):
         own = tf.ones_like(tokens)
         hidden, made = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
         matrix = self._output.matrix(by_token=self._caches.has_room)
-        memory = _Memory(self._caches.started(made, most), across, mask, matrix)
+        memory = _Memory(self._caches.with_places(made, most), across, mask, matrix)
         return Started(tokens, own, self._logits(hidden, matrix), memory)

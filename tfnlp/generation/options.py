@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tfnlp.errors import ArgumentError, did_you_mean
 
@@ -21,6 +22,35 @@ _NOT_DONE = (
 )  # fmt: skip
 _WITHOUT_EFFECT = {"encoder_repetition_penalty": 1, "guidance_scale": 1, "num_beam_groups": 1}
 _OF_CALLS = ("compile", "seed")  # not kept in files
+
+
+class Range(NamedTuple):
+    """The numbers that an option may be."""
+
+    text: str
+    low: float
+    high: float = math.inf
+    is_open: bool = False  # without `low` itself
+
+    def holds(self, value: Any) -> Any:
+        """Tell whether a number is allowed, or of a tensor of numbers which are."""
+        return (value > self.low if self.is_open else value >= self.low) & (value <= self.high)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+RANGES = {
+    "max_new_tokens": Range("at least 1", 1, 2**31 - 1),
+    "temperature": Range("greater than 0", 0, is_open=True),
+    "top_p": Range("in (0, 1]", 0, 1, is_open=True),
+    "typical_p": Range("in (0, 1]", 0, 1, is_open=True),
+    "min_p": Range("in [0, 1]", 0, 1),
+}
+# Options that are numbers of each text in a graph, so that another value needs no other graph; where they do nothing:
+_OFF = {"top_p": 1.0, "min_p": 0.0, "typical_p": 1.0}
+PER_TEXT = ("max_new_tokens", "seed", "temperature", *_OFF)
+_ANY_NUMBER = 1 << 30  # of new tokens, which each text has its own of
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -104,7 +134,12 @@ class GenerationOptions:
     def __post_init__(self) -> None:
         self._check_types()
         self._check_lengths()
-        self._check_sampling()
+        for name, allowed in RANGES.items():
+            value = getattr(self, name)
+            is_asked = value is not None and (self.do_sample or name != "temperature")
+            if is_asked and not allowed.holds(value):
+                advice = " For the likeliest tokens, pass `do_sample=False`." if name == "temperature" else ""
+                raise ArgumentError(f"`{name}` must be {allowed}; it is {value}.{advice}")
         if not self.repetition_penalty > 0:
             raise ArgumentError(f"`repetition_penalty` must be greater than 0; it is {self.repetition_penalty}.")
         if self.early_stopping not in (True, False, "never"):
@@ -132,7 +167,7 @@ class GenerationOptions:
                 f"`max_new_tokens={self.max_new_tokens}` and `max_length={self.max_length}` contradict each other: "
                 "pass one of them."
             )
-        for name in ("max_new_tokens", "max_length", "num_beams", "num_return_sequences"):
+        for name in ("max_length", "num_beams", "num_return_sequences"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ArgumentError(f"`{name}` must be at least 1; it is {value}.")
@@ -141,17 +176,38 @@ class GenerationOptions:
             if most is not None and getattr(self, low) > most:
                 raise ArgumentError(f"`{low}={getattr(self, low)}` is more than `{high}={most}`.")
 
-    def _check_sampling(self) -> None:
-        if self.do_sample and not self.temperature > 0:
-            raise ArgumentError(
-                f"`temperature` must be greater than 0; it is {self.temperature}. For the likeliest tokens, pass "
-                "`do_sample=False`."
-            )
-        for name in ("top_p", "typical_p"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ArgumentError(f"`{name}` must be in (0, 1]; it is {getattr(self, name)}.")
-        if not 0 <= self.min_p <= 1:
-            raise ArgumentError(f"`min_p` must be in [0, 1]; it is {self.min_p}.")
+    @property
+    def reads_texts(self) -> bool:
+        """Whether a rule looks at the texts that were given."""
+        return self.encoder_no_repeat_ngram_size > 0
+
+    @property
+    def numbers(self) -> dict[str, int | float]:
+        """The options that a graph for these takes as numbers of each text, but for the seed."""
+        numbers: dict[str, int | float] = {}
+        if self.max_new_tokens is not None:
+            numbers["max_new_tokens"] = int(self.max_new_tokens)
+        if self.do_sample:
+            numbers["temperature"] = float(self.temperature)
+            numbers |= {name: float(getattr(self, name)) for name, off in _OFF.items() if getattr(self, name) != off}
+        return numbers
+
+    def taking(self, names: Iterable[str]) -> GenerationOptions:
+        """Return options for which a graph takes numbers of each text; their values here say only that it does.
+
+        Args:
+            names: of these, some of `PER_TEXT`.
+        """
+        values: dict[str, Any] = {}
+        for name in names:
+            values[name] = {"max_new_tokens": _ANY_NUMBER, "seed": 0, "temperature": 1.0}.get(name, 0.5)
+        if "max_new_tokens" in values:
+            values["max_length"] = None
+        return replace(self, **values)
+
+    def without_numbers(self) -> GenerationOptions:
+        """Return what a graph is built for: all options but for the values of its numbers."""
+        return self.taking([*self.numbers, "seed"])
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> GenerationOptions:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tfnlp._backend import tf
 from tfnlp.generation.options import GenerationOptions
+from tfnlp.generation.search import Numbers
 
 
 class Written(NamedTuple):
@@ -184,38 +185,46 @@ def rules_of(options: GenerationOptions) -> list[Rule]:
     return [rule for is_wanted, rule in wanted if is_wanted]
 
 
-def for_sampling(scores: tf.Tensor, options: GenerationOptions) -> tf.Tensor:
+def for_sampling(scores: tf.Tensor, options: GenerationOptions, numbers: Numbers) -> tf.Tensor:
     """Return the scores of tokens among which is sampled; all others' are minus infinity.
 
     Args:
         scores: after the rules. Shape `(rows, vocabulary)`, float32.
-        options: of these, what temperature and which tokens. Beams keep one more than there are ends.
+        options: of these, which numbers there are. Beams keep one more token than there are ends.
+        numbers: `temperature` and the like, of each row.
     """
     least = len(options.eos_token_id) + 1 if options.num_beams > 1 else 1
-    scores = scores / options.temperature
+    scores = scores / numbers["temperature"][:, None]
     if options.top_k > 0:
         best = tf.math.top_k(scores, tf.minimum(max(options.top_k, least), tf.shape(scores)[1])).values
         scores = _forbidden(scores, scores < best[:, -1:])
-    if options.top_p < 1:
-        scores = _cut(scores, scores, options.top_p, least)
-    if options.min_p > 0:
+    if "top_p" in numbers:
+        scores = _cut(scores, scores, numbers["top_p"], least)
+    if "min_p" in numbers:
         probabilities = tf.nn.softmax(scores)
-        is_low = probabilities < options.min_p * tf.reduce_max(probabilities, 1, keepdims=True)
+        is_low = probabilities < numbers["min_p"][:, None] * tf.reduce_max(probabilities, 1, keepdims=True)
         scores = _forbidden(scores, is_low & ~_is_best(scores, least))
-    if options.typical_p < 1:
+    if "typical_p" in numbers:
         log_probabilities = tf.nn.log_softmax(scores)
         probabilities = tf.exp(log_probabilities)
         entropy = -tf.reduce_sum(tf.math.multiply_no_nan(log_probabilities, probabilities), 1, keepdims=True)
-        scores = _cut(scores, -tf.abs(-log_probabilities - entropy), options.typical_p, least)
+        scores = _cut(scores, -tf.abs(-log_probabilities - entropy), numbers["typical_p"], least)
     return scores
 
 
-def _cut(scores: tf.Tensor, order: tf.Tensor, mass: float, least: int) -> tf.Tensor:
-    """Keep the tokens of greatest `order` that together have a probability, the one that reaches it included."""
+def _cut(scores: tf.Tensor, order: tf.Tensor, mass: tf.Tensor, least: int) -> tf.Tensor:
+    """Keep the tokens of greatest `order` that together have a probability, the one that reaches it included.
+
+    Args:
+        scores: Shape `(rows, vocabulary)`, float32.
+        order: the same.
+        mass: the probability. Shape `(rows,)`, float32. 1 keeps all.
+        least: how many to keep in any case.
+    """
     best = tf.argsort(order, 1, "DESCENDING", stable=True)
     probabilities = tf.gather(tf.nn.softmax(scores), best, batch_dims=1)
     before = tf.cumsum(probabilities, 1, exclusive=True)
-    is_kept = (before < mass) | (tf.range(tf.shape(scores)[1]) < least)
+    is_kept = (before < mass[:, None]) | (mass[:, None] >= 1) | (tf.range(tf.shape(scores)[1]) < least)
     place = tf.argsort(best, 1)
     return _forbidden(scores, ~tf.gather(is_kept, place, batch_dims=1))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tfnlp._backend import tf
-from tfnlp.generation.decoders import Decoder
+from tfnlp.generation.decoders import Decoder, Started
 from tfnlp.generation.ends import Ends
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.generation.randomness import uniform
 from tfnlp.generation.rules import Written, for_sampling, rules_of
-from tfnlp.generation.search import Generated, Started, starts_of, with_room, with_token
+from tfnlp.generation.search import Asked, Generated, Numbers, copies_of, starts_of, texts_for, with_room, with_token
 
 
 class Sampled(NamedTuple):
@@ -29,6 +29,7 @@ class Sampled(NamedTuple):
         log_probabilities: of the new ones, together. Shape `(rows,)`, float32.
         is_open: whether the row lacks its last token. Shape `(rows,)`, bool.
         draws: a random number for each new token; of none without sampling. Shape `(rows, most)`, float32.
+        numbers: options of rows.
         memory: of the decoder.
     """
 
@@ -43,6 +44,7 @@ class Sampled(NamedTuple):
     log_probabilities: tf.Tensor
     is_open: tf.Tensor
     draws: tf.Tensor
+    numbers: Numbers
     memory: Any
 
 
@@ -50,10 +52,39 @@ class Sampling:
     """Takes the likeliest token, or draws one by its probability."""
 
     def __init__(self, decoder: Decoder, options: GenerationOptions, ends: Ends) -> None:
-        self._decoder, self._options, self._ends = decoder, options, ends
+        self.decoder, self._options, self._ends = decoder, options, ends
         self._rules = rules_of(options)
 
-    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
+    def start(self, started: Started, texts: tf.Tensor, asked: Asked, most: tf.Tensor, room: tf.Tensor) -> Sampled:
+        """Choose the first token of each row."""
+        copies = self._options.num_return_sequences
+        draws = self._draws(asked.seeds, most)
+        tokens, mask, logits, memory = started
+        limits, numbers, texts = asked.limits, asked.numbers, texts_for(self._options, texts)
+        if copies > 1:
+            rows = tf.repeat(tf.range(tf.shape(tokens)[0]), copies)
+            given = (tokens, mask, logits, limits, texts, numbers)
+            tokens, mask, logits, limits, texts, numbers = tf.nest.map_structure(lambda v: tf.gather(v, rows), given)
+            memory = self.decoder.rows_of(memory, rows)
+        num_rows = tf.shape(tokens)[0]
+        state = Sampled(
+            num_new=tf.constant(0),
+            length=tf.shape(tokens)[1],
+            tokens=with_room(tokens, room),
+            mask=with_room(mask, room),
+            starts=starts_of(mask),
+            limits=limits,
+            texts=texts,
+            lengths=tf.zeros([num_rows], tf.int32),
+            log_probabilities=tf.zeros([num_rows]),
+            is_open=tf.ones([num_rows], tf.bool),
+            draws=draws,
+            numbers=numbers,
+            memory=memory,
+        )
+        return self._with_next(state, logits, memory)
+
+    def _draws(self, seeds: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
         """Return a random number for each new token, or none without sampling. Shape `(rows, most)`, float32."""
         copies, num_rows = self._options.num_return_sequences, tf.shape(seeds)[0]
         if not self._options.do_sample:
@@ -62,38 +93,10 @@ class Sampling:
         numbers = number * copies + tf.tile(tf.range(copies), [num_rows])
         return uniform(tf.stack([seed, numbers], 1), most)
 
-    def start(
-        self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor
-    ) -> Sampled:
-        """Choose the first token of each row."""
-        copies = self._options.num_return_sequences
-        tokens, mask, logits, memory = started
-        if copies > 1:
-            rows = tf.repeat(tf.range(tf.shape(tokens)[0]), copies)
-            given = (tokens, mask, logits, limits, texts)
-            tokens, mask, logits, limits, texts = (tf.gather(values, rows) for values in given)
-            memory = self._decoder.rows_of(memory, rows)
-        num_rows = tf.shape(tokens)[0]
-        state = Sampled(
-            num_new=tf.constant(0),
-            length=tf.shape(tokens)[1],
-            tokens=with_room(tokens, most),
-            mask=with_room(mask, most),
-            starts=starts_of(mask),
-            limits=limits,
-            texts=texts,
-            lengths=tf.zeros([num_rows], tf.int32),
-            log_probabilities=tf.zeros([num_rows]),
-            is_open=tf.ones([num_rows], tf.bool),
-            draws=noise,
-            memory=memory,
-        )
-        return self._with_next(state, logits, memory)
-
     def advance(self, state: Sampled) -> Sampled:
         """Read the last token of each row, and choose the next."""
         last = tf.gather(state.tokens, state.length - 1, axis=1)
-        return self._with_next(state, *self._decoder.step(last, state.length - 1, state.mask, state.memory))
+        return self._with_next(state, *self.decoder.step(last, state.length - 1, state.mask, state.memory))
 
     def _with_next(self, state: Sampled, logits: tf.Tensor, memory: Any) -> Sampled:
         options = self._options
@@ -101,7 +104,7 @@ class Sampling:
         for rule in self._rules:
             logits = rule(logits, written)
         if options.do_sample:
-            logits = for_sampling(logits, options)
+            logits = for_sampling(logits, options, state.numbers)
             chosen = _drawn(logits, tf.gather(state.draws, state.num_new, axis=1))
         else:
             chosen = tf.argmax(logits, 1, tf.int32)
@@ -122,13 +125,31 @@ class Sampling:
         )
 
     def is_open(self, state: Sampled) -> tf.Tensor:
-        """Tell which rows lack their last token."""
-        return state.is_open
+        """Tell of which prompts a sequence lacks its last token."""
+        return tf.reduce_any(tf.reshape(state.is_open, [-1, self._options.num_return_sequences]), 1)
+
+    def rows_of(self, state: Sampled, rows: tf.Tensor) -> Sampled:
+        """Return the state of some prompts."""
+        rows = copies_of(rows, self._options.num_return_sequences)
+        chosen = tf.nest.map_structure(
+            lambda values: values if values.shape.rank == 0 else tf.gather(values, rows), state._replace(memory=())
+        )
+        return chosen._replace(memory=self.decoder.rows_of(state.memory, rows))
+
+    def with_places(self, state: Sampled, more: tf.Tensor) -> Sampled:
+        """Return the state with room for so many tokens more."""
+        return state._replace(
+            tokens=with_room(state.tokens, more),
+            mask=with_room(state.mask, more),
+            memory=self.decoder.with_places(state.memory, more),
+        )
 
     def shapes(self, state: Sampled) -> Sampled:
         """Return the shapes of a state."""
-        plain = Sampled(*(tf.TensorShape([None] * values.shape.rank) for values in state[:-1]), memory=())
-        return plain._replace(memory=self._decoder.shapes(state.memory))
+        plain = tf.nest.map_structure(
+            lambda values: tf.TensorShape([None] * values.shape.rank), state._replace(memory=())
+        )
+        return plain._replace(memory=self.decoder.shapes(state.memory))
 
     def generated(self, state: Sampled) -> Generated:
         """Return what was made."""

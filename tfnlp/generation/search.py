@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from tfnlp._backend import tf
+from tfnlp.generation.decoders import Decoder, Started
 from tfnlp.generation.options import DEFAULT_NEW_TOKENS, GenerationOptions
 
 
@@ -23,45 +24,44 @@ class Generated(NamedTuple):
     scores: tf.Tensor
 
 
-class Started(NamedTuple):
-    """Prompts that a decoder has read.
+Numbers = dict[str, tf.Tensor]  # options of each row by name, those of `GenerationOptions.numbers`; of shape `(rows,)`
+
+
+class Asked(NamedTuple):
+    """What is asked for of each row.
 
     Attributes:
-        tokens: the decoder's own: of the prompts, or what an answer starts with. Filled up on the left. Shape
-            `(rows, length)`, int32.
-        mask: 1 for tokens, 0 for padding. Shape `(rows, length)`, int32.
-        logits: of the next token. Shape `(rows, vocabulary)`, float32.
-        memory: of what was read.
+        limits: how many new tokens it may have, at least 1. Shape `(rows,)`, int32.
+        seeds: a seed and a number, by which it is sampled, whatever stands beside it. Shape `(rows, 2)`, int32.
+        numbers: options.
     """
 
-    tokens: tf.Tensor
-    mask: tf.Tensor
-    logits: tf.Tensor
-    memory: Any
+    limits: tf.Tensor
+    seeds: tf.Tensor
+    numbers: Numbers
 
 
 class Search(Protocol):
-    """A way to choose tokens. Its state is a named tuple of tensors whose first axis, or the memory's, are rows."""
+    """A way to choose tokens.
 
-    def noise(self, seeds: tf.Tensor, most: tf.Tensor | int) -> tf.Tensor:
-        """Return what chance decides by: random numbers, or what they are made of.
+    Its state is a named tuple of tensors, among them `tokens`, whose last axis are places, and `length`, how many of
+    these are written. Rows are prompts, each of which may have several sequences.
 
-        Args:
-            seeds: a seed and a number for each row, by which it is sampled, whatever stands beside it. Shape
-                `(rows, 2)`, int32.
-            most: new tokens of a row.
-        """
-        ...
+    Attributes:
+        decoder: says what comes next.
+    """
 
-    def start(self, started: Started, texts: tf.Tensor, limits: tf.Tensor, noise: tf.Tensor, most: tf.Tensor) -> Any:
+    decoder: Decoder
+
+    def start(self, started: Started, texts: tf.Tensor, asked: Asked, most: tf.Tensor, room: tf.Tensor) -> Any:
         """Choose the first token of each row; return the state.
 
         Args:
             started: prompts, at least one.
             texts: their tokens, -1 for padding. Shape `(rows, length)`, int32.
-            limits: how many new tokens each row may have, at least 1. Shape `(rows,)`, int32.
-            noise: as `noise` returned it.
-            most: of the limits. Scalar, int32.
+            asked: of each.
+            most: new tokens of a row. Scalar, int32.
+            room: for how many of these to make places now. Scalar, int32.
         """
         ...
 
@@ -73,6 +73,14 @@ class Search(Protocol):
         """Tell for which rows there is more to choose. Shape `(rows,)`, bool."""
         ...
 
+    def rows_of(self, state: Any, rows: tf.Tensor) -> Any:
+        """Return the state of some rows. `rows` has shape `(chosen,)`, int32."""
+        ...
+
+    def with_places(self, state: Any, more: tf.Tensor) -> Any:
+        """Return the state with room for so many tokens more, of a decoder whose memory has room."""
+        ...
+
     def shapes(self, state: Any) -> Any:
         """Return the shapes of a state, None for what grows or depends on the batch."""
         ...
@@ -82,30 +90,25 @@ class Search(Protocol):
         ...
 
 
-def limits_of(lengths: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tensor:
+def limits_of(lengths: tf.Tensor, numbers: Numbers, options: GenerationOptions, room: int) -> tf.Tensor:
     """Return how many new tokens each row may have.
 
     Args:
         lengths: how many tokens of its own a decoder starts with. Shape `(rows,)`, int32.
+        numbers: of rows, among them `max_new_tokens` where options have it.
         options: of generation.
         room: the most tokens that the decoder takes.
 
     Returns:
-        At least 1, even where that is too many: see `excess_of`. Shape `(rows,)`, int32.
+        At least 1, even where that is too many. Shape `(rows,)`, int32.
     """
     if options.max_new_tokens is not None:
-        limits = tf.fill(tf.shape(lengths), options.max_new_tokens)
+        limits = numbers["max_new_tokens"]
     elif options.max_length is not None:
         limits = options.max_length - lengths
     else:
         limits = tf.minimum(room - lengths, DEFAULT_NEW_TOKENS)
     return tf.maximum(limits, 1)
-
-
-def excess_of(lengths: tf.Tensor, options: GenerationOptions, room: int) -> tf.Tensor:
-    """Return by how many tokens rows, with the new ones, are too long; arguments as for `limits_of`."""
-    most = room if options.max_length is None else min(room, options.max_length)
-    return lengths + limits_of(lengths, options, room) - most
 
 
 def starts_of(mask: tf.Tensor) -> tf.Tensor:
@@ -118,6 +121,16 @@ def with_token(tokens: tf.Tensor, chosen: tf.Tensor, place: tf.Tensor) -> tf.Ten
     return tf.where(tf.equal(tf.range(tf.shape(tokens)[-1]), place), chosen[..., None], tokens)
 
 
+def texts_for(options: GenerationOptions, texts: tf.Tensor) -> tf.Tensor:
+    """Return given texts where a rule looks at them; else none of their tokens."""
+    return texts if options.reads_texts else texts[:, :0]
+
+
+def copies_of(rows: tf.Tensor, count: int) -> tf.Tensor:
+    """Return where the sequences of some prompts lie, if each has so many. From `(rows,)` to `(rows * count,)`."""
+    return tf.reshape(rows[:, None] * count + tf.range(count), [-1])
+
+
 def with_room(tokens: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
-    """Add places on the right, filled with 0."""
-    return tf.pad(tokens, [[0, 0], [0, most]])
+    """Add places on the right of the last axis, filled with 0."""
+    return tf.pad(tokens, [*[[0, 0]] * (tokens.shape.rank - 1), [0, most]])

@@ -8,7 +8,6 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from tfnlp._backend import tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.generation_config import read_generation_config, write_generation_config
 from tfnlp.data.files import Record
@@ -18,8 +17,6 @@ from tfnlp.generation.ends import Ends
 from tfnlp.generation.generator import Generator
 from tfnlp.generation.options import GenerationOptions
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.rows import Column, Rows
-from tfnlp.tasks.answering import Tensors
 
 # Options and where they are kept
 
@@ -90,8 +87,8 @@ def predict(task: Any, inputs: Any, **options: Any) -> Any:
         ArgumentError: if there is no such option, or two contradict each other.
         DataError: if a text is empty, or too long with what is to be made of it.
     """
-    settings, with_seed = _asked(task, options, task.as_record)
-    return task.predict_by(inputs, is_one=isinstance(inputs, (str, dict)), settings=settings, as_record=with_seed)
+    settings, with_numbers = _asked(task, options, task.as_record)
+    return task.predict_by(inputs, is_one=isinstance(inputs, (str, dict)), settings=settings, as_record=with_numbers)
 
 
 def generate(task: Any, ids: Any, **options: Any) -> Any:
@@ -108,8 +105,8 @@ def generate(task: Any, ids: Any, **options: Any) -> Any:
     def as_record(given: Any, number: int) -> Record:
         return {"input_ids": _checked_ids(given, number, task.checkpoint.vocab_size), "number": number}
 
-    settings, with_seed = _asked(task, options, as_record)
-    return task.predict_by(list(ids), is_one=False, settings=settings, as_record=with_seed)
+    settings, with_numbers = _asked(task, options, as_record)
+    return task.predict_by(list(ids), is_one=False, settings=settings, as_record=with_numbers)
 
 
 def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
@@ -123,8 +120,8 @@ def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
         ArgumentError: if there is no such option, or two contradict each other.
         DataError: if the text is empty, or too long with what is to be made of it.
     """
-    settings, with_seed = _asked(task, options, task.as_record)
-    record = with_seed(inputs, 1)
+    settings, with_numbers = _asked(task, options, task.as_record)
+    record = with_numbers(inputs, 1)
     rows = task.rows_of([record], settings)
     ids = rows.values("input_ids").tolist() if task.continues else []
 
@@ -144,13 +141,14 @@ def stream(task: Any, inputs: Any, **options: Any) -> Iterator[str]:
 def _asked(
     task: Any, options: Mapping[str, Any], as_record: Callable[[Any, int], Record]
 ) -> tuple[Any, Callable[[Any, int], Record]]:
-    """Return settings for options of a call, and what makes a record with the call's seed.
+    """Return settings for options of a call, and what makes a record with the call's seed and other numbers.
 
-    The seed is no part of the settings, for each of which a graph is built.
+    These are no part of the settings, for each of which a graph is built.
     """
     chosen = task.generation.changed(options)
-    settings = replace(task.settings, generation=replace(chosen, seed=0))
-    return settings, lambda given, number: as_record(given, number) | {"seed": chosen.seed}
+    settings = replace(task.settings, generation=chosen.without_numbers())
+    numbers = {**chosen.numbers, "seed": chosen.seed}
+    return settings, lambda given, number: as_record(given, number) | {"numbers": numbers}
 
 
 def _checked_ids(ids: Any, number: int, num_tokens: int) -> list[int]:
@@ -168,52 +166,6 @@ def _checked_ids(ids: Any, number: int, num_tokens: int) -> list[int]:
                 f"text {number}: token ids must be whole numbers in [0, {num_tokens}); found {token!r:.80}."
             )
     return [int(token) for token in given]
-
-
-# Rows
-
-
-def seeded_tensors(records: Sequence[Record], kinds: Sequence[str]) -> Tensors:
-    """Return records, all of one kind, as tensors: texts, or token ids; and a seed and a number for each.
-
-    Args:
-        records: as `as_record` returns them.
-        kinds: the fields that may hold texts; `input_ids` holds token ids.
-
-    Returns:
-        The field: string, or ragged int32. `seeds`: int32, of shape `(records, 2)`; not where they have no seed.
-    """
-    kind = next(name for name in (*kinds, "input_ids") if name in records[0])
-    values = [record[kind] for record in records]
-    tensors = {
-        kind: tf.ragged.constant(values, tf.int32, ragged_rank=1)
-        if kind == "input_ids"
-        else tf.constant(values, tf.string)
-    }
-    if "seed" in records[0]:
-        seeds = [(record["seed"], record["number"] - 1) for record in records]
-        tensors["seeds"] = tf.reshape(tf.constant(seeds, tf.int32), [-1, 2])
-    return tensors
-
-
-def with_seeds(rows: Rows, seeds: tf.Tensor | None, default: int) -> Rows:
-    """Give rows a seed and a number.
-
-    Args:
-        rows: one for each record.
-        seeds: of the records, with their numbers. Shape `(records, 2)`, int32. None: the default, and their places.
-        default: the seed, without these.
-    """
-    if seeds is None:
-        seeds = tf.stack([tf.fill(tf.shape(rows.row_to_record), default), rows.row_to_record], 1)
-    one_each = tf.range(tf.shape(seeds, tf.int64)[0] + 1)
-    return rows._replace(columns={**rows.columns, "seeds": Column(seeds, one_each)})
-
-
-def rows_of_ids(ids: tf.RaggedTensor) -> Rows:
-    """Make rows of token ids. `ids` has shape `(records, tokens)`, int32."""
-    columns = {"input_ids": Column(ids.values, ids.row_splits)}
-    return Rows(columns, tf.range(tf.cast(ids.nrows(), tf.int32)))
 
 
 # Running
@@ -239,7 +191,7 @@ def generator_of(
     Raises:
         UnsupportedTokenizerError: if texts end a sequence, and the tokenizer can't be compiled.
     """
-    options = replace(options, seed=0)
+    options = options.without_numbers()
     key = "generator", options, longest
     if key not in task._graphs:
         pieces = task.tokenizer.graph.pieces if options.stop_strings else None
@@ -253,7 +205,7 @@ def fitting_samples(task: Any, texts: Sequence[str]) -> list[str]:
     beginnings = [" ".join(text.split()[:2]) for text in texts]
     candidates = [text for text in dict.fromkeys([*texts, *beginnings]) if text.strip()]
     rows = task.rows_of(task.as_records(candidates))
-    fits = task.answerer(task.settings).fits(rows.lengths).tolist()
+    fits = task.answerer(task.settings).fits(rows).tolist()
     if not any(fits):
         raise ExportError(
             "no text to compare the SavedModel by fits with what is to be made of it. Ask for fewer tokens by "

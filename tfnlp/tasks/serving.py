@@ -9,30 +9,50 @@ from typing import Any
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.errors import ArgumentError
 from tfnlp.export import differences, export_saved_model
 from tfnlp.tasks.answering import Tensors
 
 
+def settings_for(task: Any, inputs: Tensors) -> Any:
+    """Return the settings by which inputs of a signature are answered; some may be among these."""
+    del inputs
+    return task.settings
+
+
+def optional_inputs(task: Any, names: Sequence[str]) -> dict[str, tf.Tensor]:
+    """Return settings that an exported signature may be given, and what they are where it is not.
+
+    Raises:
+        ArgumentError: if a setting can't be an input.
+    """
+    for name in names:
+        raise ArgumentError(f"`inputs`: the signature of a {type(task).__name__} can't take `{name}`.")
+    return {}
+
+
 def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Answer in a graph: the exported signature's inputs to its outputs."""
-    settings = task.settings
+    settings = task.settings_for(inputs)
     rows = task.rows(inputs, settings)
     return _served(task, task.decode(task.answerer(settings).run_in_graph(rows), rows, inputs, settings))
 
 
-def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = ()) -> None:
+def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = (), inputs: Sequence[str] = ()) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
 
     Args:
         directory: where to write.
         samples: inputs of your own, as `predict` takes them, to compare the two with.
+        inputs: names of options that the signature takes beside texts, one number for each or one for all; those of
+            now are taken where a request has none. See `optional_inputs` of the task.
 
     Raises:
         ExportError: if an answer differs; nothing is left in the directory then.
         UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
-        ArgumentError: if the directory holds something else than a SavedModel.
+        ArgumentError: if the directory holds something else than a SavedModel, or an option can't be an input.
     """
-    export_saved_model(task, directory, samples=samples)
+    export_saved_model(task, directory, samples=samples, optional=task.optional_inputs(inputs))
 
 
 def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:

@@ -292,6 +292,8 @@ class Task(abc.ABC):
     as_records = answering.as_records
     rows_of = answering.rows_of
     predict_by = answering.predict_by
+    settings_for = serving.settings_for
+    optional_inputs = serving.optional_inputs
     serve = serving.serve
     export = serving.export
     to_serving_inputs = serving.to_serving_inputs

@@ -19,7 +19,7 @@ from tfnlp.generation.decoders import Decoder
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Column, Rows
 from tfnlp.running import Outputs, Runner
-from tfnlp.tasks import generating
+from tfnlp.tasks import generating, text_inputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.causal_lm.chats import rendered
 from tfnlp.tasks.causal_lm.records import LAYOUT, Message, check_chat
@@ -185,20 +185,22 @@ class CausalLM(Task):
         return self.rows_of([self.as_record(given, 1)]).values("input_ids").tolist()
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
-        """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""
-        return generating.seeded_tensors(records, ("text", "rendered"))
+        """Return texts, string, or token ids, ragged int32; and numbers of each."""
+        return text_inputs.tensors_of(records, ("text", "rendered"))
 
     sample_inputs = generating.fitting_samples
+    settings_for = text_inputs.settings_for
+    optional_inputs = text_inputs.optional_inputs
 
     def rows(self, inputs: Tensors, settings: CausalLMSettings) -> Rows:
         """Make rows of prompts, without the special tokens that close a text."""
         if "input_ids" in inputs:
-            rows = generating.rows_of_ids(inputs["input_ids"])
+            rows = text_inputs.rows_of_ids(inputs["input_ids"])
         elif "rendered" in inputs:
             rows = self.tokenizer.rows(inputs["rendered"], add_special_tokens=False)
         else:
             rows = self.tokenizer.opened_rows(inputs["text"])
-        return generating.with_seeds(rows, inputs.get("seeds"), settings.generation.seed)
+        return text_inputs.with_numbers(rows, inputs, settings.generation)
 
     def decode(self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: CausalLMSettings) -> dict[str, tf.Tensor]:
         """Write down what was made.

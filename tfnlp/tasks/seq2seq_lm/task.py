@@ -18,7 +18,7 @@ from tfnlp.generation.choosing import seq2seq_decoder
 from tfnlp.reports import TextReport
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Outputs, Runner
-from tfnlp.tasks import generating
+from tfnlp.tasks import generating, text_inputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.perplexity import labelled_batches, perplexity_of
@@ -168,19 +168,21 @@ class Seq2SeqLM(Task):
         return {"text": as_text(given, number, may_be_empty=False), "number": number}
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
-        """Return texts, string, or token ids, ragged int32; and the records' seeds and numbers."""
-        return generating.seeded_tensors(records, ("text",))
+        """Return texts, string, or token ids, ragged int32; and numbers of each."""
+        return text_inputs.tensors_of(records, ("text",))
 
     sample_inputs = generating.fitting_samples
+    settings_for = text_inputs.settings_for
+    optional_inputs = text_inputs.optional_inputs
 
     def rows(self, inputs: Tensors, settings: Seq2SeqLMSettings) -> Rows:
         """Make rows of texts, after their prefix."""
         if "input_ids" in inputs:
-            rows = generating.rows_of_ids(inputs["input_ids"])
+            rows = text_inputs.rows_of_ids(inputs["input_ids"])
         else:
             texts = tf.strings.join([settings.prefix, inputs["text"]]) if settings.prefix else inputs["text"]
             rows = self.tokenizer.of_texts.rows(texts)
-        return generating.with_seeds(rows, inputs.get("seeds"), settings.generation.seed)
+        return text_inputs.with_numbers(rows, inputs, settings.generation)
 
     def decode(
         self, outputs: Outputs, rows: Rows, inputs: Tensors, settings: Seq2SeqLMSettings
