@@ -1,9 +1,10 @@
-"""How many tokens a second `generate` makes, beside PyTorch's, on GPT-2 and T5 of 6 layers of 256 with random weights.
+"""How many tokens a second `generate` makes, on GPT-2 and T5 of 6 layers of 256 with random weights.
 
     python -m benchmarks.generation [--tokens 64] [--rounds 6]
 
-The ways take turns in one run; only ratios count. PyTorch on two threads collapses beside other work, so the best round
-of each stands beside the median. All ways must make the same tokens.
+Beside it: PyTorch's `generate`, and that of transformers' TensorFlow head, eagerly (once, since it takes so long) and
+compiled by XLA. The ways take turns in one run; only ratios count. PyTorch on two threads collapses beside other work,
+so the best round of each stands beside the median. All ways must make the same tokens.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import transformers
 from tokenizers import Tokenizer, models
 
 import tfnlp
+from tfnlp._backend import tf
 
 _PROMPT = 10  # tokens
 
@@ -63,10 +65,21 @@ def compare(kind: str, num_prompts: int, num_tokens: int, rounds: int) -> None:
             )
         return made[:, _PROMPT if kind == "gpt2" else 1 :].tolist()
 
+    by_xla = tf.function(lm.head.generate, jit_compile=True)
+
+    def by_head(generate: Callable[..., Any]) -> list[list[int]]:
+        given = tf.constant(prompts, tf.int32)
+        made = generate(
+            given, attention_mask=tf.ones_like(given), max_new_tokens=num_tokens, do_sample=False, pad_token_id=0
+        )
+        return made[:, _PROMPT if kind == "gpt2" else 1 :].numpy().tolist()
+
     ways: dict[str, Callable[[], list[list[int]]]] = {
         "plain graph": lambda: by_tfnlp(False),
         "XLA": lambda: by_tfnlp(True),
         "PyTorch": by_pytorch,
+        "transformers' TF by XLA": lambda: by_head(by_xla),
+        "transformers' TF": lambda: by_head(lm.head.generate),
     }
     first: dict[str, float] = {}
     made = {}
@@ -77,8 +90,10 @@ def compare(kind: str, num_prompts: int, num_tokens: int, rounds: int) -> None:
     if len({str(tokens) for tokens in made.values()}) > 1:
         raise RuntimeError(f"{kind}: the ways made different tokens")
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
+    for i in range(rounds):
         for name, run in ways.items():
+            if i and name == "transformers' TF":
+                continue
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)

@@ -45,13 +45,13 @@ class _Memory(NamedTuple):
         made: keys and values of the decoder's own tokens, by layer.
         across: the same of what an encoder has read; empty without one.
         across_mask: 1 for tokens that it has read. Shape `(rows, texts)`, int32.
-        matrix: of the output, which all rows share.
+        matrix: of the output, which all rows share, made once; empty where XLA does so by itself.
     """
 
     made: tuple[KeysAndValues, ...]
     across: tuple[KeysAndValues, ...]
     across_mask: tf.Tensor
-    matrix: tf.Tensor
+    matrix: tf.Tensor | tuple[()]
 
 
 class _OverNetwork:
@@ -72,8 +72,11 @@ class _OverNetwork:
         )  # fmt: skip
         return self._logits(hidden, memory.matrix), memory._replace(made=made)
 
-    def _logits(self, hidden: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-        return self._output(hidden, matrix, by_token=self._caches.has_room)
+    def _matrix(self) -> tf.Tensor | tuple[()]:
+        return () if self._caches.has_room else self._output.matrix()
+
+    def _logits(self, hidden: tf.Tensor, matrix: tf.Tensor | tuple[()]) -> tf.Tensor:
+        return self._output(hidden, None if isinstance(matrix, tuple) else matrix)
 
     def rows_of(self, memory: _Memory, rows: tf.Tensor) -> Memory:
         """Return what is remembered of some rows."""
@@ -87,7 +90,8 @@ class _OverNetwork:
     def shapes(self, memory: _Memory) -> Memory:
         """Return the shapes of keys and values, of the prompts' mask, and of the output's matrix."""
         texts, caches = tf.TensorShape([None, None]), self._caches
-        return _Memory(caches.shapes(memory.made), caches.shapes(memory.across), texts, memory.matrix.shape)
+        matrix = () if isinstance(memory.matrix, tuple) else memory.matrix.shape
+        return _Memory(caches.shapes(memory.made), caches.shapes(memory.across), texts, matrix)
 
 
 class NetworkDecoder(_OverNetwork):
@@ -100,7 +104,7 @@ class NetworkDecoder(_OverNetwork):
         ids, mask = features["input_ids"], features["attention_mask"]
         hidden, made = run_stack(self._stack, ids, positions_of(mask), mask)
         last = tf.reshape(hidden, [tf.shape(ids)[0], -1, hidden.shape[-1]])[:, -1]
-        matrix = self._output.matrix(by_token=self._caches.has_room)
+        matrix = self._matrix()
         memory = _Memory(self._caches.with_places(made, most), (), mask[:, :0], matrix)
         return Started(ids, mask, self._logits(last, matrix), memory)
 
@@ -123,6 +127,6 @@ class NetworkSeq2SeqDecoder(_OverNetwork):
         tokens = tf.fill([num_rows, 1], self._start_id)
         own = tf.ones_like(tokens)
         hidden, made = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
-        matrix = self._output.matrix(by_token=self._caches.has_room)
+        matrix = self._matrix()
         memory = _Memory(self._caches.with_places(made, most), across, mask, matrix)
         return Started(tokens, own, self._logits(hidden, matrix), memory)

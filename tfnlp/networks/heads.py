@@ -100,7 +100,7 @@ class OwnHead(keras.Model):
         network = self.network()
         positions = tf.maximum(tf.cumsum(mask, 1) - 1, 0)
         hidden, _ = run_stack(network.stack, ids, positions, mask)
-        logits = network.output(hidden, network.output.matrix(by_token=False), by_token=False)
+        logits = network.output(hidden)
         return HeadOutput(tf.reshape(logits, [tf.shape(ids)[0], -1, self.config.vocab_size]))
 
 

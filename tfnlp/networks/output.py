@@ -22,28 +22,20 @@ class Output(NamedTuple):
     bias: Any = None
     scale: float = 1.0
 
-    def matrix(self, *, by_token: bool) -> tf.Tensor:
-        """Return the matrix of the product, laid out once for all steps.
+    def matrix(self) -> tf.Tensor:
+        """Return the matrix of the product. Shape `(size, vocabulary)`, in which it is faster than turned in it."""
+        return tf.convert_to_tensor(self.kernel) if self.table is None else tf.transpose(self.table)
 
-        Args:
-            by_token: whether its shape is `(vocabulary, size)`, which XLA multiplies fastest; else
-                `(size, vocabulary)`, as TensorFlow's own kernels do.
-        """
-        if self.table is None:
-            return tf.transpose(self.kernel) if by_token else tf.convert_to_tensor(self.kernel)
-        return tf.convert_to_tensor(self.table) if by_token else tf.transpose(self.table)
-
-    def __call__(self, hidden: tf.Tensor, matrix: tf.Tensor, *, by_token: bool) -> tf.Tensor:
+    def __call__(self, hidden: tf.Tensor, matrix: tf.Tensor | None = None) -> tf.Tensor:
         """Return logits, float32.
 
         Args:
             hidden: Shape `(tokens, size)`.
-            matrix: as `matrix` returned it.
-            by_token: as given there.
+            matrix: as `matrix` returned it, once for several calls; None: it is made here.
 
         Returns:
             Shape `(tokens, vocabulary)`.
         """
         hidden = hidden * self.scale if self.scale != 1 else hidden
-        logits = tf.transpose(tf.matmul(matrix, hidden, transpose_b=True)) if by_token else tf.matmul(hidden, matrix)
+        logits = tf.matmul(hidden, self.matrix() if matrix is None else matrix)
         return tf.cast(logits if self.bias is None else logits + self.bias, tf.float32)
