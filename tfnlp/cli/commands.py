@@ -130,11 +130,14 @@ def predict(
 def export(
     directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
     output: Annotated[Path, typer.Argument(help="Where to write; for TensorFlow Serving it ends in a version, ner/1.")],
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="An option that requests may give, as temperature; repeatable.")
+    ] = None,
 ) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does."""
     import tfnlp
 
-    tfnlp.load(directory).export(output)
+    tfnlp.load(directory).export(output, inputs=inputs or ())
     typer.echo(f"exported to {output}, loaded again and compared with predict: equal")
 
 

@@ -89,7 +89,7 @@ def optional_inputs(task: Any, names: Sequence[str]) -> dict[str, tf.Tensor]:
             )
         if name != "max_new_tokens" and not options.do_sample:
             raise ArgumentError(
-                f"`inputs`: `{name}` needs sampling: call `configure_generation(do_sample=True)` first."
+                f"`inputs`: `{name}` needs sampling: first call `configure_generation(do_sample=True)`."
             )
         if getattr(options, name) is None:
             raise ArgumentError(

@@ -94,6 +94,11 @@ def test_a_string_ends_a_text(lm):
             DataError,
             r"^text 1: 7 tokens to begin with and 1 new ones are 5 more than `max_length=3` allows\.",
         ),
+        (
+            lambda lm: lm.predict("Ada", do_sample=True, temperature=0),
+            ArgumentError,
+            r"^`temperature` must be greater than 0; it is 0\. For the likeliest tokens, pass `do_sample=False`\.$",
+        ),
         (lambda lm: lm.predict("Ada", num_beam=2), ArgumentError, r"^`num_beam` is no option of generation\. Did you"),
         (
             lambda lm: lm.predict("Ada", num_return_sequences=2),
@@ -287,6 +292,62 @@ def test_options_are_kept_and_served(lm, tmp_path):
     assert [[text.decode() for text in row] for row in answers["generated_text"]] == expected
     with pytest.raises(tf.errors.InvalidArgumentError, match="too many tokens"):
         served(text=tf.constant(["Ada " * 70]))
+
+
+def served_without_python(directory, **inputs):
+    """Answers as TensorFlow Serving gets them: by a session, in which inputs may be left out."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(directory))
+        signature = loaded.signature_def["serving_default"]
+        feeds = {signature.inputs[name].name: values for name, values in inputs.items()}
+        names = {name: tensor.name for name, tensor in signature.outputs.items()}
+        return session.run(names, feeds), set(signature.defaults)
+
+
+def test_options_are_inputs_of_a_signature(lm, tmp_path):
+    lm.save(tmp_path / "lm")
+    task = tfnlp.load(tmp_path / "lm")
+    task.configure_generation(max_new_tokens=6, do_sample=True, temperature=0.7, seed=3)
+    names = ["max_new_tokens", "temperature", "top_p", "seed"]
+    task.export(tmp_path / "1", inputs=names)
+    for options in ({}, {"max_new_tokens": 3, "temperature": 2.0}, {"seed": 5, "top_p": 0.4, "temperature": 3.0}):
+        given = {name: [value] for name, value in options.items()}
+        answers, optional = served_without_python(tmp_path / "1", text=TEXTS, **given)
+        assert optional == set(names)
+        made = [text.decode() for text in answers["generated_text"][:, 0]]
+        assert made == [one.text for one in task.predict(TEXTS, **options)]
+    of_each = [3 + i for i in range(len(TEXTS))]
+    answers, _ = served_without_python(tmp_path / "1", text=TEXTS, max_new_tokens=of_each)
+    made = [task.predict(TEXTS, max_new_tokens=count)[i].text for i, count in enumerate(of_each)]
+    assert [text.decode() for text in answers["generated_text"][:, 0]] == made
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`temperature` must be greater than 0"):
+        served_without_python(tmp_path / "1", text=TEXTS, temperature=[0.0])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ["temprature"],
+            r"^`inputs`: a signature can't take `temprature`, only max_new.*Did you mean 'temperature'\?$",
+        ),
+        (
+            ["temperature"],
+            r"^`inputs`: `temperature` needs sampling: first call `configure_generation\(do_sample=True\)`",
+        ),
+        (["max_new_tokens"], r"^`inputs`: `max_new_tokens` needs a value for texts that come without: first call"),
+    ],
+)
+def test_what_can_not_be_an_input_of_a_signature(lm, names, message, tmp_path):
+    with pytest.raises(ArgumentError, match=message):
+        lm.export(tmp_path / "1", inputs=names)
+
+
+def test_other_numbers_need_no_other_graph(lm):
+    lm.predict(TEXTS[:1], max_new_tokens=3, do_sample=True, top_p=0.9)
+    before = len(lm._graphs)
+    lm.predict(TEXTS, max_new_tokens=5, do_sample=True, top_p=0.5, temperature=1.2, seed=9)
+    assert len(lm._graphs) == before
 
 
 @pytest.mark.slow
