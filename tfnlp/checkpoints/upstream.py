@@ -6,6 +6,7 @@ Seen in 4.57.6, the last release with these heads, so none of this can go.
 from __future__ import annotations
 
 import os
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -93,6 +94,10 @@ def prepare_config(config: Any, head: str) -> None:
 def repair_head(head: Any) -> None:
     """Mend a built head whose layers are not as in PyTorch."""
     architecture = head.config.model_type
+    if architecture == "xglm" and hasattr(head, "lm_head") and head.config.tie_word_embeddings:
+        # A second table here, which training would let drift from the one that PyTorch has.
+        head.lm_head = partial(head.model.embed_tokens, mode="linear")
+        head._keys_to_ignore_on_load_unexpected = [*(head._keys_to_ignore_on_load_unexpected or []), r"lm_head\.weight"]
     for layer in head.submodules:
         kind = type(layer).__name__
         repair_positions(layer)
