@@ -6,7 +6,11 @@ import pytest
 from tests.generation.references import CAUSAL, END, PAD, SEQ2SEQ, SIZE, build_reference
 from tests.marks import slow_case
 from tfnlp import CausalLM, Seq2SeqLM
+from tfnlp.labels import IGNORE_ID
+from tfnlp.padding import filled, size_of
 from tfnlp.rows import as_numpy
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of transformers' heads, about initializers and names
@@ -35,6 +39,14 @@ def logits_of_pytorch(network, features):
         return network(**given).logits.numpy()
 
 
+def check_loss(lm, features, labels):
+    """Compare the loss that is trained, maybe of vectors, with that of the head's logits."""
+    wanted = filled(labels, IGNORE_ID, size_of(labels))
+    found = lm.loss(Recipe())["logits"](wanted, lm.training_model()(features, training=False)["logits"])
+    expected = TokenCrossEntropy()(wanted, lm.forward(features)["logits"])
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "architecture",
     [name if name in QUICK else slow_case(name) for name in [*CAUSAL, *SEQ2SEQ] if name not in NOT_TRAINED],
@@ -46,12 +58,13 @@ def test_what_is_trained_and_saved_has_pytorch_s_logits(architecture, tmp_path):
     lm = (CausalLM if is_causal else Seq2SeqLM).from_pretrained(tmp_path / "model", max_length=16)
     texts = texts_of(8)
     records = texts if is_causal else list(zip(texts, reversed(texts), strict=True))
+    rows = next(lm.training_rows(lm.source(records)))
+    features = as_numpy(lm.preprocessor.features(rows))
+    check_loss(lm, features, rows.targets["logits"])
     lm.fit(records, epochs=1, learning_rate=1e-2, verbose=0)
     lm.save(tmp_path / "saved")
     after, info = type(before).from_pretrained(tmp_path / "saved", output_loading_info=True)
     assert not info["missing_keys"] and not info["mismatched_keys"]
-    rows = next(lm.training_rows(lm.source(records)))
-    features = as_numpy(lm.preprocessor.features(rows))
     ours = lm.forward(features)["logits"].numpy()
     theirs = logits_of_pytorch(after.eval(), features)
     is_token = features["attention_mask" if is_causal else "decoder_input_ids"] != (0 if is_causal else PAD)

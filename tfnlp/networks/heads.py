@@ -37,9 +37,15 @@ class Weight(NamedTuple):
 
 
 class HeadOutput(NamedTuple):
-    """What a head gives: logits, of shape `(batch, length, vocabulary)`, float32."""
+    """What a head gives.
+
+    Attributes:
+        logits: Shape `(batch, length, vocabulary)`, float32.
+        hidden_states: the last vectors alone, if asked for. Of shape `(batch, length, size)`.
+    """
 
     logits: tf.Tensor
+    hidden_states: tuple[tf.Tensor, ...] = ()
 
 
 class OwnHead(keras.Model):
@@ -88,12 +94,15 @@ class OwnHead(keras.Model):
         assert network is not None, "checked when it was built"
         return network
 
-    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> HeadOutput:
+    def call(
+        self, inputs: Mapping[str, tf.Tensor], training: bool | None = None, output_hidden_states: bool = False
+    ) -> HeadOutput:
         """Return the logits of what follows each token.
 
         Args:
             inputs: `input_ids` and `attention_mask`, of shape `(batch, length)`, int32.
             training: there is no dropout, so this changes nothing.
+            output_hidden_states: whether to return the last vectors, too.
         """
         del training
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
@@ -101,7 +110,10 @@ class OwnHead(keras.Model):
         positions = tf.maximum(tf.cumsum(mask, 1) - 1, 0)
         hidden, _ = run_stack(network.stack, ids, positions, mask)
         logits = network.output(hidden)
-        return HeadOutput(tf.reshape(logits, [tf.shape(ids)[0], -1, self.config.vocab_size]))
+        num_rows = tf.shape(ids)[0]
+        vectors = tf.reshape(hidden, [num_rows, -1, self.config.hidden_size])
+        logits = tf.reshape(logits, [num_rows, -1, self.config.vocab_size])
+        return HeadOutput(logits, (vectors,) if output_hidden_states else ())
 
 
 def own_head_class(auto_class: str, model_type: str) -> type[OwnHead] | None:

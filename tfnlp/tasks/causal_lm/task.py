@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from tfnlp._backend import keras, tf
+from tfnlp._backend import tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
@@ -19,7 +19,7 @@ from tfnlp.generation.decoders import Decoder
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Column, Rows
 from tfnlp.running import Outputs, Runner
-from tfnlp.tasks import generating, text_inputs
+from tfnlp.tasks import generating, text_inputs, token_learning
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.causal_lm.chats import rendered
 from tfnlp.tasks.causal_lm.records import LAYOUT, Message, check_chat
@@ -30,8 +30,6 @@ from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_out import decoded, generations
 from tfnlp.tokenization.tokenizer import TextTokenizer
-from tfnlp.training.losses import TokenCrossEntropy
-from tfnlp.training.recipe import Recipe
 
 _NOTHING_LEARNED = "no token follows another that is to be learned. Evaluate on more text."
 # Their heads can't go on from a prompt as their PyTorch twins do, or only by an extra token that the tokenizer lacks.
@@ -108,10 +106,8 @@ class CausalLM(Task):
         ends = (*self.generation.eos_token_id, self.tokenizer.hf.eos_token_id)
         return next((token for token in ends if token is not None and 0 <= token < self._num_tokens), None)
 
-    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
-        """Return the cross entropy of the tokens that follow."""
-        recipe.refuse("label_weights")
-        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+    training_model = token_learning.training_model
+    loss = token_learning.loss
 
     def evaluate(self, records: Any) -> PerplexityReport:
         """Measure how well the tokens that follow are guessed: perplexity and accuracy.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from tfnlp._backend import keras, tf
+from tfnlp._backend import tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.heads import position_limit
 from tfnlp.data.batches import CHUNK, Target, chunked
@@ -18,7 +18,7 @@ from tfnlp.generation.choosing import seq2seq_decoder
 from tfnlp.reports import TextReport
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Outputs, Runner
-from tfnlp.tasks import generating, text_inputs
+from tfnlp.tasks import generating, text_inputs, token_learning
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.perplexity import labelled_batches, perplexity_of
@@ -29,8 +29,6 @@ from tfnlp.tasks.seq2seq_lm.tokenizer import Seq2SeqTokenizer, decoder_inputs
 from tfnlp.tasks.settings import Settings
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.text_out import decoded, generations
-from tfnlp.training.losses import TokenCrossEntropy
-from tfnlp.training.recipe import Recipe
 
 
 @final
@@ -111,10 +109,8 @@ class Seq2SeqLM(Task):
             "the checkpoint does not say which token its decoder starts with: pass `decoder_start_token_id`."
         )
 
-    def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
-        """Return the cross entropy of the target's tokens."""
-        recipe.refuse("label_weights")
-        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+    training_model = token_learning.training_model
+    loss = token_learning.loss
 
     def evaluate(self, records: Any, *, metrics: str | None = None) -> TextReport:
         """Measure how well the targets' tokens are guessed, and by `metrics` how like them the texts are that are made.

@@ -1,0 +1,51 @@
+"""How a task learns to say tokens: over a large vocabulary, by logits of a few tokens at a time.
+
+The functions are methods of tasks whose target is `logits`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfnlp._backend import keras
+from tfnlp.checkpoints.weights import variables_by_name
+from tfnlp.networks.families import decoder_network, encoder_decoder_network
+from tfnlp.networks.output import Output
+from tfnlp.training.losses import TokenCrossEntropy
+from tfnlp.training.recipe import Recipe
+from tfnlp.training.vector_loss import VectorCrossEntropy
+
+
+def training_model(task: Any) -> keras.Model:
+    """Return the Keras model that learns.
+
+    Its output `logits` are logits only where we don't know how the head makes them; else, under the same name, the
+    vectors that `loss` makes logits of, by pieces, since those of a whole batch may not fit into memory.
+    """
+    if _output(task) is None:
+        return task.model
+    if "training_model" not in task._graphs:
+        inputs = {
+            name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in task.preprocessor.specs.items()
+        }
+        states = task.head(inputs, output_hidden_states=True)
+        vectors = (states.hidden_states if task.continues else states.decoder_hidden_states)[-1]
+        outputs = {"logits": keras.layers.Activation("linear", dtype="float32", name="logits")(vectors)}
+        task._graphs["training_model"] = keras.Model(inputs, outputs, name=f"learning_{task.model.name}")
+    return task._graphs["training_model"]
+
+
+def loss(task: Any, recipe: Recipe) -> dict[str, keras.losses.Loss]:
+    """Return the cross entropy of the tokens that are to be said."""
+    recipe.refuse("label_weights")
+    output = _output(task)
+    if output is None:
+        return {"logits": TokenCrossEntropy(label_smoothing=recipe.label_smoothing)}
+    return {"logits": VectorCrossEntropy(output, label_smoothing=recipe.label_smoothing)}
+
+
+def _output(task: Any) -> Output | None:
+    """Return how the head makes logits of its last vectors; None: we don't know."""
+    of_family = decoder_network if task.continues else encoder_decoder_network
+    network = of_family(task.config, variables_by_name(task.head))
+    return None if network is None else network.output
