@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from tfnlp._backend import tf
 from tfnlp.checkpoints.directories import holds_saved_model, written_whole
 from tfnlp.errors import ExportError
 from tfnlp.preprocessor import Preprocessor
+
+logger = logging.getLogger(__name__)
 
 # Text on which a wrong tokenizer, offset or window shows: accents, several scripts, emoji, special tokens, nothing.
 _SAMPLES = (
@@ -79,7 +82,12 @@ def export_saved_model(
     texts = [*_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
     inputs = [*samples, *task.sample_inputs(texts)]
     given = task.to_serving_inputs(inputs)
-    task.preprocessor.check([*texts, *(text for tensor in given.values() for text in _strings(tensor))])
+    if any(spec.dtype == tf.string for spec in task.serving_inputs.values()):
+        task.preprocessor.check([*texts, *(text for tensor in given.values() for text in _strings(tensor))])
+    else:
+        logger.warning(
+            "%s: the tokenizer can't be compiled into the graph, so the SavedModel takes and gives token ids", directory
+        )
     with written_whole(directory, is_older=holds_saved_model) as target:
         write_saved_model(task, target, optional or {})
         different = task.compare_answers(inputs, ask(target, **given, **(optional or {})))

@@ -56,10 +56,35 @@ def with_numbers(rows: Rows, inputs: Tensors, options: GenerationOptions) -> Row
     return rows._replace(columns={**rows.columns, **numbers})
 
 
-def rows_of_ids(ids: tf.RaggedTensor) -> Rows:
-    """Make rows of token ids. `ids` has shape `(records, tokens)`, int32."""
+def rows_of_ids(inputs: Tensors) -> Rows:
+    """Make rows of token ids: `input_ids`, `(records, tokens)`, int32, ragged, or filled up beside `attention_mask`."""
+    ids = inputs["input_ids"]
+    if not isinstance(ids, tf.RaggedTensor):
+        ids = tf.ragged.boolean_mask(ids, inputs["attention_mask"] > 0)
     columns = {"input_ids": Column(ids.values, ids.row_splits)}
     return Rows(columns, tf.range(tf.cast(ids.nrows(), tf.int32)))
+
+
+def serving_inputs(task: Any) -> dict[str, tf.TensorSpec]:
+    """The inputs of the exported signature: texts, or token ids where the tokenizer can't be compiled."""
+    if task.tokenizer.is_compiled:
+        return {"text": tf.TensorSpec([None], tf.string, name="text")}
+    return {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in ("input_ids", "attention_mask")}
+
+
+def unserved(task: Any) -> frozenset[str]:
+    """What of `decode`'s answers a SavedModel does not give: token ids, beside texts."""
+    return frozenset({"token_ids", "num_tokens"} if task.tokenizer.is_compiled else ())
+
+
+def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
+    """Return inputs as `predict` takes them as tensors, by the names of the exported signature's inputs."""
+    records = task.as_records(inputs)
+    if task.tokenizer.is_compiled:
+        return task.tensors(records)
+    rows = task.rows_of(records)
+    ids = tf.RaggedTensor.from_row_splits(rows.values("input_ids"), rows.splits)
+    return {"input_ids": ids.to_tensor(), "attention_mask": tf.ones_like(ids).to_tensor()}
 
 
 def settings_for(task: Any, inputs: Tensors) -> Any:

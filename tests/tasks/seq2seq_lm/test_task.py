@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
+from tokenizers import Regex, pre_tokenizers
 
 import tfnlp
 from tests.tiny import TEXTS, build_task
 from tfnlp import Generation, Seq2SeqLM
+from tfnlp._backend import tf
 from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.tasks.seq2seq_lm.metrics import compared_texts
 from tfnlp.tasks.seq2seq_lm.records import LAYOUT, checked_pairs
 from tfnlp.tasks.seq2seq_lm.tokenizer import Seq2SeqTokenizer
+from tfnlp.tasks.seq2seq_lm.windows import _parts, _places
 
 CONFIG = {"pad_token_id": 133, "eos_token_id": 2, "initializer_factor": 3.0}
 PAIRS = [{"text": text, "target": text.split()[0]} for text in TEXTS]
@@ -29,6 +32,47 @@ def test_texts_are_answered(lm):
     ids = [lm.tokenizer.hf(text)["input_ids"] for text in TEXTS]
     assert [made.ids for made in lm.generate(ids, max_new_tokens=6)] == [made.ids for made in together]
     assert "".join(lm.stream(TEXTS[0], max_new_tokens=6)) == one.text
+
+
+def test_long_texts_are_summarized_part_by_part(lm):
+    sentences = ["Ada lives in Paris .", "Bob Stone runs New York .", "the cat sleeps ."] * 12
+    text = " ".join(sentences)
+    with pytest.raises(DataError, match=r"^text 1: it has \d+ tokens, \d+ more than `max_length=62`\."):
+        lm.predict(text)
+    parts = _parts(lm, text)
+    assert " ".join(parts) == text and len(parts) > 2
+    assert all(part.endswith(".") for part in parts)
+    made = lm.predict(parts, max_new_tokens=5)
+    long, short = lm.summarize([text, TEXTS[0]], max_new_tokens=5)
+    assert long.text == " ".join(one.text for one in made)
+    assert long.ids == tuple(token for one in made for token in one.ids)
+    logs = np.concatenate([[np.log(one.score)] * len(one.ids) for one in made])
+    assert long.score == pytest.approx(np.exp(logs.mean()), rel=1e-5)
+    assert short.ids == lm.summarize(TEXTS[0], max_new_tokens=5).ids == lm.predict(TEXTS[0], max_new_tokens=5).ids
+    with pytest.raises(ArgumentError, match=r"^a text of several parts has one answer: pass `num_return_sequences=1`"):
+        lm.summarize(text, num_beams=2, num_return_sequences=2)
+
+
+def test_texts_are_cut_where_sentences_end_or_words():
+    assert _places("aa bb cc. dd", [0, 3, 6, 8, 10], 4) == [10]
+    assert _places("aa bb cc dd", [0, 3, 6, 9], 3) == [9]
+    assert _places("我们走。他们来了", list(range(8)), 5) == [4]
+    assert _places("aaaaaaaa", list(range(8)), 3) == [3, 6]
+
+
+def test_a_tokenizer_that_can_not_be_compiled_is_served_by_ids(tmp_path, caplog):
+    task = build_task(Seq2SeqLM, "t5", tmp_path, CONFIG, max_length=62)
+    task.tokenizer.hf.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a)b"), "isolated")
+    task.use_tokenizer(task.tokenizer.hf)
+    task.configure_generation(max_new_tokens=4)
+    task.export(tmp_path / "1", samples=TEXTS)
+    assert "the tokenizer can't be compiled into the graph, so the SavedModel takes and gives token ids" in caplog.text
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    answers = served(**task.to_serving_inputs(TEXTS))
+    assert set(answers) == {"token_ids", "num_tokens", "scores"}
+    for i, one in enumerate(task.predict(TEXTS)):
+        count = int(answers["num_tokens"][i, 0])
+        assert answers["token_ids"].numpy()[i, 0, :count].tolist() == list(one.ids)
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ class CausalLM(Task):
     preprocessor_class: ClassVar[type[Any]] = TextTokenizer
     settings_class: ClassVar[type[Settings]] = CausalLMSettings
     layout = LAYOUT
-    unserved = frozenset({"token_ids", "num_tokens"})
+    unserved = property(text_inputs.unserved)
     answered_together = 512
 
     @classmethod
@@ -185,13 +185,15 @@ class CausalLM(Task):
         return text_inputs.tensors_of(records, ("text", "rendered"))
 
     sample_inputs = generating.fitting_samples
+    serving_inputs = property(text_inputs.serving_inputs)
+    to_serving_inputs = text_inputs.to_serving_inputs
     settings_for = text_inputs.settings_for
     optional_inputs = text_inputs.optional_inputs
 
     def rows(self, inputs: Tensors, settings: CausalLMSettings) -> Rows:
         """Make rows of prompts, without the special tokens that close a text."""
         if "input_ids" in inputs:
-            rows = text_inputs.rows_of_ids(inputs["input_ids"])
+            rows = text_inputs.rows_of_ids(inputs)
         elif "rendered" in inputs:
             rows = self.tokenizer.rows(inputs["rendered"], add_special_tokens=False)
         else:

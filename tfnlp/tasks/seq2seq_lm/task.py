@@ -22,6 +22,7 @@ from tfnlp.tasks import generating, text_inputs, token_learning
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.perplexity import labelled_batches, perplexity_of
+from tfnlp.tasks.seq2seq_lm import windows
 from tfnlp.tasks.seq2seq_lm.metrics import compared_texts, named_metrics
 from tfnlp.tasks.seq2seq_lm.records import LAYOUT, checked_pairs
 from tfnlp.tasks.seq2seq_lm.settings import Seq2SeqLMSettings
@@ -45,7 +46,7 @@ class Seq2SeqLM(Task):
     preprocessor_class: ClassVar[type[Any]] = Seq2SeqTokenizer
     settings_class: ClassVar[type[Settings]] = Seq2SeqLMSettings
     layout = LAYOUT
-    unserved = frozenset({"token_ids", "num_tokens"})
+    unserved = property(text_inputs.unserved)
     answered_together = 512
 
     def __init__(self, checkpoint: Checkpoint, preprocessor: Seq2SeqTokenizer, learned: Learned) -> None:
@@ -146,6 +147,7 @@ class Seq2SeqLM(Task):
     predict = generating.predict
     generate = generating.generate
     stream = generating.stream
+    summarize = windows.summarize
     continues: ClassVar[bool] = False  # texts are answers
 
     def answerer(self, settings: Seq2SeqLMSettings) -> Runner:
@@ -168,13 +170,15 @@ class Seq2SeqLM(Task):
         return text_inputs.tensors_of(records, ("text",))
 
     sample_inputs = generating.fitting_samples
+    serving_inputs = property(text_inputs.serving_inputs)
+    to_serving_inputs = text_inputs.to_serving_inputs
     settings_for = text_inputs.settings_for
     optional_inputs = text_inputs.optional_inputs
 
     def rows(self, inputs: Tensors, settings: Seq2SeqLMSettings) -> Rows:
         """Make rows of texts, after their prefix."""
         if "input_ids" in inputs:
-            rows = text_inputs.rows_of_ids(inputs["input_ids"])
+            rows = text_inputs.rows_of_ids(inputs)
         else:
             texts = tf.strings.join([settings.prefix, inputs["text"]]) if settings.prefix else inputs["text"]
             rows = self.tokenizer.of_texts.rows(texts)
