@@ -49,7 +49,8 @@ def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = (), inp
 
     Raises:
         ExportError: if an answer differs; nothing is left in the directory then.
-        UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
+        UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph, of tasks that don't take token ids
+            instead.
         ArgumentError: if the directory holds something else than a SavedModel, or an option can't be an input.
     """
     export_saved_model(task, directory, samples=samples, optional=task.optional_inputs(inputs))
