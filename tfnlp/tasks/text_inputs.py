@@ -14,16 +14,17 @@ from tfnlp.rows import Column, Rows
 from tfnlp.tasks.answering import Tensors
 
 
-def tensors_of(records: Sequence[Record], kinds: Sequence[str]) -> Tensors:
+def tensors_of(task: Any, records: Sequence[Record], kinds: Sequence[str]) -> Tensors:
     """Return records, all of one kind, as tensors: texts, or token ids; and numbers of each, where they have some.
 
     Args:
+        task: whose tokenizer makes token ids of texts at once, if it can't be compiled.
         records: as `as_record` returns them.
         kinds: the fields that may hold texts; `input_ids` holds token ids.
 
     Returns:
-        The field: string, or ragged int32. Options by name, and `number`, that of the record from 0, int32; of shape
-        `(records,)`.
+        The field: string, or ragged int32; or `input_ids` and `attention_mask`, int32, of shape `(records, length)`.
+        Options by name, and `number`, that of the record from 0, int32; of shape `(records,)`.
     """
     kind = next(name for name in (*kinds, "input_ids") if name in records[0])
     values = [record[kind] for record in records]
@@ -32,6 +33,10 @@ def tensors_of(records: Sequence[Record], kinds: Sequence[str]) -> Tensors:
         if kind == "input_ids"
         else tf.constant(values, tf.string)
     }
+    if kind != "input_ids" and not task.tokenizer.is_compiled:
+        rows = task.rows(tensors, task.settings)
+        ids = tf.RaggedTensor.from_row_splits(rows.values("input_ids"), rows.splits)
+        tensors = {"input_ids": ids.to_tensor(), "attention_mask": tf.ones_like(ids).to_tensor()}
     if "numbers" in records[0]:
         tensors["number"] = tf.constant([record["number"] - 1 for record in records])
         for name in records[0]["numbers"]:
@@ -75,16 +80,6 @@ def serving_inputs(task: Any) -> dict[str, tf.TensorSpec]:
 def unserved(task: Any) -> frozenset[str]:
     """What of `decode`'s answers a SavedModel does not give: token ids, beside texts."""
     return frozenset({"token_ids", "num_tokens"} if task.tokenizer.is_compiled else ())
-
-
-def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
-    """Return inputs as `predict` takes them as tensors, by the names of the exported signature's inputs."""
-    records = task.as_records(inputs)
-    if task.tokenizer.is_compiled:
-        return task.tensors(records)
-    rows = task.rows_of(records)
-    ids = tf.RaggedTensor.from_row_splits(rows.values("input_ids"), rows.splits)
-    return {"input_ids": ids.to_tensor(), "attention_mask": tf.ones_like(ids).to_tensor()}
 
 
 def settings_for(task: Any, inputs: Tensors) -> Any:

@@ -182,11 +182,10 @@ class CausalLM(Task):
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return texts, string, or token ids, ragged int32; and numbers of each."""
-        return text_inputs.tensors_of(records, ("text", "rendered"))
+        return text_inputs.tensors_of(self, records, ("text", "rendered"))
 
     sample_inputs = generating.fitting_samples
     serving_inputs = property(text_inputs.serving_inputs)
-    to_serving_inputs = text_inputs.to_serving_inputs
     settings_for = text_inputs.settings_for
     optional_inputs = text_inputs.optional_inputs
 

@@ -167,11 +167,10 @@ class Seq2SeqLM(Task):
 
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return texts, string, or token ids, ragged int32; and numbers of each."""
-        return text_inputs.tensors_of(records, ("text",))
+        return text_inputs.tensors_of(self, records, ("text",))
 
     sample_inputs = generating.fitting_samples
     serving_inputs = property(text_inputs.serving_inputs)
-    to_serving_inputs = text_inputs.to_serving_inputs
     settings_for = text_inputs.settings_for
     optional_inputs = text_inputs.optional_inputs
 
