@@ -14,7 +14,7 @@ from tfnlp.generation.options import GenerationOptions
             {"max_new_tokens": 5, "max_length": 9},
             r"^`max_new_tokens=5` and `max_length=9` contradict each other: pass one of them\.$",
         ),
-        ({"max_new_tokens": 0}, r"^`max_new_tokens` must be at least 1; it is 0\.$"),
+        ({"max_new_tokens": 0}, r"^`max_new_tokens` must be in \[1, 2147483647\]; it is 0\.$"),
         ({"min_new_tokens": 6, "max_new_tokens": 5}, r"^`min_new_tokens=6` is more than `max_new_tokens=5`\.$"),
         ({"min_length": 6, "max_length": 5}, r"^`min_length=6` is more than `max_length=5`\.$"),
         (

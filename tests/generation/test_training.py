@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.generation.references import CAUSAL, END, PAD, SEQ2SEQ, SIZE, build_reference
-from tests.marks import slow_case
 from tfnlp import CausalLM, Seq2SeqLM
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import filled, size_of
@@ -13,8 +12,10 @@ from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.filterwarnings("ignore")  # of transformers' heads, about initializers and names
-QUICK = ("gpt2",)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+]  # of transformers' heads, about initializers and names
 NOT_TRAINED = ("xlnet",)  # it learns from permutations; see tests/tasks/causal_lm
 
 
@@ -47,10 +48,7 @@ def check_loss(lm, features, labels):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    [name if name in QUICK else slow_case(name) for name in [*CAUSAL, *SEQ2SEQ] if name not in NOT_TRAINED],
-)
+@pytest.mark.parametrize("architecture", [name for name in [*CAUSAL, *SEQ2SEQ] if name not in NOT_TRAINED])
 def test_what_is_trained_and_saved_has_pytorch_s_logits(architecture, tmp_path):
     before = build_reference(architecture, tmp_path / "model")
     write_tokenizer(tmp_path / "model")

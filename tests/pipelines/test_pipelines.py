@@ -199,6 +199,7 @@ def test_wrong_calls(pair):
             call()
 
 
+@pytest.mark.slow
 def test_ner_ignores_labels_before_windows_are_joined(tmp_path):
     directory = write_checkpoint("bert", tmp_path / "x", **labels(ENTITIES))
     ours, theirs = tfnlp.pipeline("ner", str(directory)), transformers.pipeline("ner", model=str(directory))

@@ -23,7 +23,7 @@ class Bucket(NamedTuple):
     Attributes:
         rows: of the batch.
         places: of the decoder's own tokens, as many as there is room for.
-        texts: tokens of the texts that an encoder reads; 0 without one.
+        texts: tokens of given texts, where an encoder or a rule reads them; else 0.
         draws: random numbers for each row; 0 without sampling.
     """
 
@@ -56,7 +56,7 @@ class CompiledLoop:
         return self._num_steps.get(bucket, 0) >= _STEPS_BEFORE
 
     def count(self, bucket: Bucket, num_steps: int) -> None:
-        """Remember how many tokens a batch of a size has made, one after the other."""
+        """Remember how many tokens a batch of a size has made without XLA, or could have made."""
         self._num_steps[bucket] = self._num_steps.get(bucket, 0) + num_steps
 
     def run(self, state: Any, bucket: Bucket) -> Generated:
@@ -64,21 +64,22 @@ class CompiledLoop:
         made = _Made(self._search.generated(state))
         rows = np.arange(bucket.rows)
         while np.any(is_open := self._search.is_open(state).numpy()):
+            if int(state.length) == bucket.places:
+                state = self._with_places(state, tf.constant(bucket.places))
+                bucket = bucket._replace(places=2 * bucket.places)
             fewer = bucket._replace(rows=bucket.rows // 2)
             if np.count_nonzero(is_open) <= fewer.rows and self.pays(fewer):
                 left = np.argsort(~is_open, kind="stable")[: fewer.rows]
                 state, rows, bucket = self._rows_of(state, tf.constant(left, tf.int32)), rows[left], fewer
                 continue
-            if int(state.length) == bucket.places:
-                state = self._with_places(state, tf.constant(bucket.places))
-                bucket = bucket._replace(places=2 * bucket.places)
+            before = made.generated.lengths.max(1)[rows]
             state = self._advanced(state, tf.constant(fewer.rows if self.pays(fewer) else 0))
             made.put(rows, self._search.generated(state))
-        self._count_of_fewer(bucket, made.generated.lengths.max(1))
+            self._count_fewer(bucket, made.generated.lengths.max(1)[rows] - before)
         return made.generated
 
-    def _count_of_fewer(self, bucket: Bucket, lengths: np.ndarray) -> None:
-        """Remember how many steps smaller batches would have been enough for; `lengths` are what rows have made."""
+    def _count_fewer(self, bucket: Bucket, lengths: np.ndarray) -> None:
+        """Remember for how many steps smaller batches would have done; `lengths` are the tokens that each row made."""
         longest_first = -np.sort(-lengths)
         rows = bucket.rows // 2
         while rows:

@@ -172,7 +172,7 @@ class Generator(Runner):
         with tf.control_dependencies([check for check in checks if check is not None]):
             texts = {name: batch[name] for name in self.preprocessor.column_names}
             side: Side | None = "left" if self.decoder.continues else None
-            size = tf.maximum(tf.reduce_max(lengths), least)
+            size = tf.reduce_max(tf.concat([lengths, [least, 1]], 0))
             return self.preprocessor.features(Rows(texts, None), size, side), asked
 
     def stream(self, rows: Rows) -> Iterator[int]:
@@ -222,7 +222,7 @@ class Generator(Runner):
             outputs = _flat(Generated(*(values[: len(chosen)] for values in made)))
         else:
             outputs = super().run_batch(columns, chosen)
-        self._compiled.count(bucket, int(tf.reduce_max(outputs["lengths"].values)))
+            self._compiled.count(bucket, int(tf.reduce_max(outputs["lengths"].values)))
         return outputs
 
     def _bucket(self, columns: dict[str, Column], chosen: tf.Tensor) -> Bucket:

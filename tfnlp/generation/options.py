@@ -41,7 +41,8 @@ class Range(NamedTuple):
 
 
 RANGES = {
-    "max_new_tokens": Range("at least 1", 1, 2**31 - 1),
+    "max_new_tokens": Range("in [1, 2147483647]", 1, 2**31 - 1),
+    "seed": Range("in [-2147483648, 2147483647]", -(2**31), 2**31 - 1),
     "temperature": Range("greater than 0", 0, is_open=True),
     "top_p": Range("in (0, 1]", 0, 1, is_open=True),
     "typical_p": Range("in (0, 1]", 0, 1, is_open=True),

@@ -24,7 +24,7 @@ class Generated(NamedTuple):
     scores: tf.Tensor
 
 
-Numbers = dict[str, tf.Tensor]  # options of each row by name, those of `GenerationOptions.numbers`; of shape `(rows,)`
+Numbers = dict[str, tf.Tensor]  # options of each row by name, some of `GenerationOptions.numbers`; of shape `(rows,)`
 
 
 class Asked(NamedTuple):
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     Attributes:
         limits: how many new tokens it may have, at least 1. Shape `(rows,)`, int32.
         seeds: a seed and a number, by which it is sampled, whatever stands beside it. Shape `(rows, 2)`, int32.
-        numbers: options.
+        numbers: options of sampling.
     """
 
     limits: tf.Tensor

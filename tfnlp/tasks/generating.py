@@ -147,7 +147,7 @@ def _asked(
     """
     chosen = task.generation.changed(options)
     settings = replace(task.settings, generation=chosen.without_numbers())
-    numbers = {**chosen.numbers, "seed": chosen.seed}
+    numbers = {**chosen.numbers, "seed": int(chosen.seed)}
     return settings, lambda given, number: as_record(given, number) | {"numbers": numbers}
 
 

@@ -69,7 +69,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
-        """Return the loss of each output of the network; empty where `training_model` has its own."""
+        """Return the loss of each output of `training_model`; empty where that has its own."""
 
     @abc.abstractmethod
     def as_record(self, given: Any, number: int) -> Record:

@@ -53,7 +53,7 @@ def with_numbers(rows: Rows, inputs: Tensors, options: GenerationOptions) -> Row
         options: the values of what is not among the inputs.
     """
     num_rows = tf.shape(rows.row_to_record)
-    given = {**options.numbers, "seed": options.seed, "number": rows.row_to_record, **inputs}
+    given = {**options.numbers, "seed": int(options.seed), "number": rows.row_to_record, **inputs}
     columns = {name: tf.broadcast_to(given[name], num_rows) for name in (*options.numbers, "seed", "number")}
     seeds = tf.stack([columns.pop("seed"), columns.pop("number")], 1)
     one_each = tf.range(tf.cast(num_rows[0], tf.int64) + 1)

@@ -75,6 +75,7 @@ def test_candidates(lm):
         lm.predict(MASKED[0], candidates="cat")
 
 
+@pytest.mark.slow
 def test_a_table_longer_than_the_vocabulary(tmp_path):
     directory = write_checkpoint("bert", tmp_path / "bert", head="MaskedLM", vocab_size=128, **UNNAMED)
     lm = MaskedLM.from_pretrained(directory, max_length=24, stride=6, top_k=110)

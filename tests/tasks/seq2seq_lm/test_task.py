@@ -56,10 +56,13 @@ def test_long_texts_are_summarized_part_by_part(lm):
 def test_texts_are_cut_where_sentences_end_or_words():
     assert _places("aa bb cc. dd", [0, 3, 6, 8, 10], 4) == [10]
     assert _places("aa bb cc dd", [0, 3, 6, 9], 3) == [9]
+    assert _places("see 3.14 of it", [0, 4, 5, 6, 9, 12], 5) == [12]
+    assert _places("aa." + " " * 9, list(range(12)), 4) == [4, 8]
     assert _places("我们走。他们来了", list(range(8)), 5) == [4]
     assert _places("aaaaaaaa", list(range(8)), 3) == [3, 6]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_can_not_be_compiled_is_served_by_ids(tmp_path, caplog):
     task = build_task(Seq2SeqLM, "t5", tmp_path, CONFIG, max_length=62)
     task.tokenizer.hf.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a)b"), "isolated")

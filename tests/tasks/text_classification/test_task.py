@@ -464,6 +464,7 @@ def test_the_signature_of_pairs(tmp_path, head, names):
         assert [name.decode() for name in found["label"]] == [label.name for label in best]
 
 
+@pytest.mark.slow
 def test_pairs_with_several_labels(tmp_path):
     task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED)
     records = [

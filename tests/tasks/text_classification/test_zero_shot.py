@@ -180,6 +180,7 @@ def test_labels_that_fill_a_batch_up_have_no_score(zero_shot):
     zero_shot.settings = replace(zero_shot.settings, multi_label=False)
 
 
+@pytest.mark.slow
 def test_it_is_trained_on_pairs(directory):
     zero_shot = ZeroShotClassifier.from_pretrained(directory)
     pairs = [

@@ -95,6 +95,7 @@ def test_settings_of_the_normalizer(strip_accents, lowercase, clean_text, chines
         assert found["word_ids"] == theirs.word_ids
 
 
+@pytest.mark.slow
 def test_bert_processing_and_no_processing(tmp_path):
     rust = build_tokenizer("bert", tmp_path)
     backend = rust.backend_tokenizer

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_a_walk_can_start_below_the_root():
     assert trie.longest_matches(built, text, start, end, tf.constant([built.leaf]))[1].numpy() == [-1]
 
 
+@pytest.mark.slow
 def test_a_large_trie_finds_its_keys_and_is_small():
     source = np.random.default_rng(0)
     keys = list({tuple(source.integers(1, 60, source.integers(1, 9)).tolist()) for _ in range(3000)})

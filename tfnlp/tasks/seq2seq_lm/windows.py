@@ -11,7 +11,8 @@ from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Generation, Predictions
 from tfnlp.rows import as_numpy
 
-_ENDS_OF_SENTENCES = ".!?…。！？"
+_ENDS_OF_SENTENCES = ".!?…"  # before a space
+_ENDS_WITHOUT_SPACES = "。！？"
 _MARGIN = 2  # tokens that a text alone may have more than as a part of another
 
 
@@ -27,18 +28,19 @@ def summarize(task: Any, inputs: str | Sequence[str], **options: Any) -> Any:
 
     Returns:
         A `Generation` for a text, `Predictions` for a list: the texts of all parts with a space between, their ids one
-        after the other, and the geometric mean of all tokens' probabilities.
+        after the other, and the score that `predict` would give all tokens together.
 
     Raises:
         ArgumentError: if there is no such option, or several sequences are asked for.
         DataError: if a text is empty.
     """
-    if task.generation.changed(options).num_return_sequences != 1:
+    chosen = task.generation.changed(options)
+    if chosen.num_return_sequences != 1:
         raise ArgumentError("a text of several parts has one answer: pass `num_return_sequences=1`.")
     texts = [inputs] if isinstance(inputs, str) else list(inputs)
     parts = [_parts(task, as_text(text, number, may_be_empty=False)) for number, text in enumerate(texts, start=1)]
     made = iter(task.predict([part for several in parts for part in several], **options))
-    answers = [_joined([next(made) for _ in several]) for several in parts]
+    answers = [_joined([next(made) for _ in several], chosen.length_penalty) for several in parts]
     return answers[0] if isinstance(inputs, str) else Predictions(answers)
 
 
@@ -56,7 +58,8 @@ def _parts(task: Any, text: str) -> list[str]:
         )
     starts = as_numpy(tokenizer.rows([text], add_special_tokens=False)).values("starts").tolist()
     places = _places(text, starts, room)
-    return [text[start:end].strip() for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+    parts = [text[start:end].strip() for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+    return [part for part in parts if part]
 
 
 def _places(text: str, starts: Sequence[int], room: int) -> list[int]:
@@ -65,18 +68,26 @@ def _places(text: str, starts: Sequence[int], room: int) -> list[int]:
     first = 0
     while len(starts) - first > room:
         latest_first = range(first + room, first, -1)
-        after_sentences = (i for i in latest_first if i > first + room // 2 and _ends_sentence(text[: starts[i]]))
-        between_words = (i for i in latest_first if text[starts[i] - 1].isspace() or text[starts[i]].isspace())
+        after_sentences = (i for i in latest_first if i > first + room // 2 and _ends_sentence(text, starts[i]))
+        between_words = (i for i in latest_first if _is_between_words(text, starts[i]))
         first = next(after_sentences, None) or next(between_words, None) or first + room
         places.append(starts[first])
     return places
 
 
-def _ends_sentence(text: str) -> bool:
-    return text.rstrip()[-1:] in _ENDS_OF_SENTENCES
+def _is_between_words(text: str, place: int) -> bool:
+    return text[place - 1].isspace() or text[place].isspace()
 
 
-def _joined(parts: Sequence[Generation]) -> Generation:
+def _ends_sentence(text: str, place: int) -> bool:
+    last = place - 1
+    while last > 0 and text[last].isspace():
+        last -= 1
+    return text[last] in _ENDS_WITHOUT_SPACES or (text[last] in _ENDS_OF_SENTENCES and _is_between_words(text, place))
+
+
+def _joined(parts: Sequence[Generation], length_penalty: float) -> Generation:
     ids = tuple(token for part in parts for token in part.ids)
-    total = sum(len(part.ids) * math.log(max(part.score, 1e-30)) for part in parts)
-    return Generation(" ".join(part.text for part in parts), ids, math.exp(total / max(len(ids), 1)))
+    total = sum(len(part.ids) ** length_penalty * math.log(max(part.score, 1e-30)) for part in parts)
+    score = math.exp(total / max(len(ids), 1) ** length_penalty)
+    return Generation(" ".join(part.text for part in parts), ids, score)
