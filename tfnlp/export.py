@@ -41,6 +41,8 @@ class Exportable(Protocol):
     def forward(self) -> Any: ...
     @property
     def serving_inputs(self) -> dict[str, tf.TensorSpec]: ...
+    @property
+    def other_signatures(self) -> dict[str, dict[str, tf.TensorSpec]]: ...
     def serve(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]: ...
     def to_serving_inputs(self, inputs: Sequence[Any]) -> dict[str, Any]: ...
     def sample_inputs(self, texts: Sequence[str]) -> list[Any]: ...
@@ -66,7 +68,7 @@ def export_saved_model(
 
     Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
     answers; `logits` takes the network's features (`input_ids`, `attention_mask` ..., int32 of shape
-    `(batch, length)`), and gives its outputs.
+    `(batch, length)`), and gives its outputs. A task may have others that answer: `chat` of a `CausalLM`.
     Only core TensorFlow ops are used.
 
     Args:
@@ -101,17 +103,18 @@ def export_saved_model(
 def write_saved_model(task: Exportable, directory: str | Path, optional: Mapping[str, tf.Tensor]) -> None:
     """Write the SavedModel, uncompared."""
     servable = _Servable(task.model.variables)
-    serve = _signature(task, optional)
+    serve = _signature(task, task.serving_inputs, optional)
+    others = {name: _signature(task, inputs, optional) for name, inputs in task.other_signatures.items()}
     logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(
         **task.preprocessor.batch_specs
     )
-    servable.serve, servable.logits = serve, logits
-    tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits})
+    servable.serve, servable.logits, servable.others = serve, logits, others
+    tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits, **others})
 
 
-def _signature(task: Exportable, optional: Mapping[str, tf.Tensor]) -> Any:
-    """Return what answers, as a function of the task's inputs and of optional ones, which have defaults."""
-    specs = dict(task.serving_inputs) | {
+def _signature(task: Exportable, inputs: Mapping[str, tf.TensorSpec], optional: Mapping[str, tf.Tensor]) -> Any:
+    """Return what answers, as a function of inputs and of optional ones, which have defaults."""
+    specs = dict(inputs) | {
         name: tf.TensorSpec([None, *default.shape[1:]], default.dtype, name=name) for name, default in optional.items()
     }
 

@@ -14,6 +14,18 @@ from tfnlp.export import differences, export_saved_model
 from tfnlp.tasks.answering import Tensors
 
 
+def serving_inputs(task: Any) -> dict[str, tf.TensorSpec]:
+    """The inputs of the exported signature."""
+    del task
+    return {"text": tf.TensorSpec([None], tf.string, name="text")}
+
+
+def other_signatures(task: Any) -> dict[str, dict[str, tf.TensorSpec]]:
+    """The inputs of signatures that answer what comes otherwise, by the signatures' names."""
+    del task
+    return {}
+
+
 def settings_for(task: Any, inputs: Tensors) -> Any:
     """Return the settings by which inputs of a signature are answered; some may be among these."""
     del inputs

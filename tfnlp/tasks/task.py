@@ -79,11 +79,6 @@ class Task(abc.ABC):
             DataError: if it can't be used.
         """
 
-    @property
-    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
-        """The inputs of the exported signature."""
-        return {"text": tf.TensorSpec([None], tf.string, name="text")}
-
     def tensors(self, records: Sequence[Record]) -> Tensors:
         """Return inputs of the same fields as tensors, by the names of the exported signature's inputs."""
         return {name: tf.constant([record[name] for record in records], tf.string) for name in self.serving_inputs}
@@ -292,6 +287,8 @@ class Task(abc.ABC):
     as_records = answering.as_records
     rows_of = answering.rows_of
     predict_by = answering.predict_by
+    serving_inputs = property(serving.serving_inputs)
+    other_signatures = property(serving.other_signatures)
     settings_for = serving.settings_for
     optional_inputs = serving.optional_inputs
     serve = serving.serve

@@ -292,6 +292,11 @@ def test_options_are_kept_and_served(lm, tmp_path):
     assert [[text.decode() for text in row] for row in answers["generated_text"]] == expected
     with pytest.raises(tf.errors.InvalidArgumentError, match="too many tokens"):
         served(text=tf.constant(["Ada " * 70]))
+    chat = [{"role": "user", "content": "Ada lives"}]
+    written = task.tokenizer.hf.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    chats = tf.saved_model.load(str(tmp_path / "1")).signatures["chat"]
+    answer = chats(rendered=tf.constant([written]))["generated_text"][0, 0].numpy().decode()
+    assert answer == task.predict([chat])[0][0].text
 
 
 def served_without_python(directory, **inputs):

@@ -184,6 +184,12 @@ class CausalLM(Task):
         """Return texts, string, or token ids, ragged int32; and numbers of each."""
         return text_inputs.tensors_of(self, records, ("text", "rendered"))
 
+    @property
+    def other_signatures(self) -> dict[str, dict[str, tf.TensorSpec]]:  # type: ignore[override]
+        """Of a model that chats, `chat`: it takes messages as the tokenizer's template writes them."""
+        chats = self.tokenizer.hf.chat_template and self.tokenizer.is_compiled
+        return {"chat": {"rendered": tf.TensorSpec([None], tf.string, name="rendered")}} if chats else {}
+
     sample_inputs = generating.fitting_samples
     serving_inputs = property(text_inputs.serving_inputs)
     settings_for = text_inputs.settings_for
