@@ -45,7 +45,7 @@ class _Memory(NamedTuple):
         made: keys and values of the decoder's own tokens, by layer.
         across: the same of what an encoder has read; empty without one.
         across_mask: 1 for tokens that it has read. Shape `(rows, texts)`, int32.
-        matrix: of the output, which all rows share, made once; empty where XLA does so by itself.
+        matrix: of the output, which all rows share, made once; empty where XLA takes it out of its loop by itself.
     """
 
     made: tuple[KeysAndValues, ...]
@@ -70,12 +70,13 @@ class _OverNetwork:
             self._stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
             cache=self._caches.put, before=memory.made, across=memory.across, across_mask=memory.across_mask,
         )  # fmt: skip
-        return self._logits(hidden, memory.matrix), memory._replace(made=made)
+        matrix = self._output.matrix() if isinstance(memory.matrix, tuple) else memory.matrix
+        return self._output(hidden, matrix), memory._replace(made=made)
 
     def _matrix(self) -> tf.Tensor | tuple[()]:
         return () if self._caches.has_room else self._output.matrix()
 
-    def _logits(self, hidden: tf.Tensor, matrix: tf.Tensor | tuple[()]) -> tf.Tensor:
+    def _first_logits(self, hidden: tf.Tensor, matrix: tf.Tensor | tuple[()]) -> tf.Tensor:
         return self._output(hidden, None if isinstance(matrix, tuple) else matrix)
 
     def rows_of(self, memory: _Memory, rows: tf.Tensor) -> Memory:
@@ -106,7 +107,7 @@ class NetworkDecoder(_OverNetwork):
         last = tf.reshape(hidden, [tf.shape(ids)[0], -1, hidden.shape[-1]])[:, -1]
         matrix = self._matrix()
         memory = _Memory(self._caches.with_places(made, most), (), mask[:, :0], matrix)
-        return Started(ids, mask, self._logits(last, matrix), memory)
+        return Started(ids, mask, self._first_logits(last, matrix), memory)
 
 
 class NetworkSeq2SeqDecoder(_OverNetwork):
@@ -129,4 +130,4 @@ class NetworkSeq2SeqDecoder(_OverNetwork):
         hidden, made = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
         matrix = self._matrix()
         memory = _Memory(self._caches.with_places(made, most), across, mask, matrix)
-        return Started(tokens, own, self._logits(hidden, matrix), memory)
+        return Started(tokens, own, self._first_logits(hidden, matrix), memory)

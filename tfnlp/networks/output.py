@@ -31,11 +31,14 @@ class Output(NamedTuple):
 
         Args:
             hidden: Shape `(tokens, size)`.
-            matrix: as `matrix` returned it, once for several calls; None: it is made here.
+            matrix: as `matrix` returned it, for calls of which there are several; None: this is the only one.
 
         Returns:
             Shape `(tokens, vocabulary)`.
         """
         hidden = hidden * self.scale if self.scale != 1 else hidden
-        logits = tf.matmul(hidden, self.matrix() if matrix is None else matrix)
+        if matrix is None and self.table is not None:
+            logits = tf.matmul(hidden, self.table, transpose_b=True)
+        else:
+            logits = tf.matmul(hidden, self.kernel if matrix is None else matrix)
         return tf.cast(logits if self.bias is None else logits + self.bias, tf.float32)
