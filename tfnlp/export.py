@@ -90,9 +90,10 @@ def export_saved_model(
         logger.warning(
             "%s: the tokenizer can't be compiled into the graph, so the SavedModel takes and gives token ids", directory
         )
+    optional = optional or {}
     with written_whole(directory, is_older=holds_saved_model) as target:
-        write_saved_model(task, target, optional or {})
-        different = task.compare_answers(inputs, ask(target, **given, **(optional or {})))
+        write_saved_model(task, target, optional)
+        different = task.compare_answers(inputs, ask(target, **given, **optional))
         if different:
             raise ExportError(
                 f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"

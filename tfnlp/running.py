@@ -100,7 +100,7 @@ class Runner(abc.ABC):
         step = tf.maximum(1, self.served_budget // longest)
         num_steps = tf.maximum(1, (num_rows + step - 1) // step)
 
-        def run(i: tf.Tensor, found: dict[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+        def add_step(i: tf.Tensor, found: dict[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
             outputs = self.on_rows(columns, tf.cast(tf.range(i * step, tf.minimum((i + 1) * step, num_rows)), tf.int64))
             return i + 1, {
                 name: (
@@ -117,7 +117,7 @@ class Runner(abc.ABC):
             )
             for name, column in kept.items()
         }
-        _, found = tf.while_loop(lambda i, _: i < num_steps, run, (0, arrays), parallel_iterations=1)
+        _, found = tf.while_loop(lambda i, _: i < num_steps, add_step, (0, arrays), parallel_iterations=1)
         outputs = {}
         for name, (values, counts) in found.items():
             flat = tf.ensure_shape(values.concat(), kept[name].values.shape)

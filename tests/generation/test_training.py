@@ -12,10 +12,8 @@ from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore"),
-]  # of transformers' heads, about initializers and names
+# Of transformers' heads, about initializers and names.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NOT_TRAINED = ("xlnet",)  # it learns from permutations; see tests/tasks/causal_lm
 
 

@@ -44,11 +44,14 @@ class CompiledLoop:
 
     When all places are written, there are twice as many from then on. Rows that are done leave once a smaller batch
     pays.
+
+    Attributes:
+        search: chooses tokens; its decoder has room for them from the start.
     """
 
     def __init__(self, search: Search) -> None:
-        """Make one of a search whose decoder has room for tokens from the start."""
-        self._search = search
+        """Make one of a search."""
+        self.search = search
         self._num_steps: dict[Bucket, int] = {}
 
     def pays(self, bucket: Bucket) -> bool:
@@ -61,9 +64,9 @@ class CompiledLoop:
 
     def run(self, state: Any, bucket: Bucket) -> Generated:
         """Make text for a batch of a bucket's size that has its first tokens. Returns NumPy arrays."""
-        made = _Made(self._search.generated(state))
+        made = _Made(self.search.generated(state))
         rows = np.arange(bucket.rows)
-        while np.any(is_open := self._search.is_open(state).numpy()):
+        while np.any(is_open := self.search.is_open(state).numpy()):
             if int(state.length) == bucket.places:
                 state = self._with_places(state, tf.constant(bucket.places))
                 bucket = bucket._replace(places=2 * bucket.places)
@@ -74,7 +77,7 @@ class CompiledLoop:
                 continue
             before = made.generated.lengths.max(1)[rows]
             state = self._advanced(state, tf.constant(fewer.rows if self.pays(fewer) else 0))
-            made.put(rows, self._search.generated(state))
+            made.put(rows, self.search.generated(state))
             self._count_fewer(bucket, made.generated.lengths.max(1)[rows] - before)
         return made.generated
 
@@ -90,15 +93,15 @@ class CompiledLoop:
 
     @cached_property
     def _advanced(self) -> Any:
-        return tf.function(partial(advanced, self._search), jit_compile=True, autograph=False)
+        return tf.function(partial(advanced, self.search), jit_compile=True, autograph=False)
 
     @cached_property
     def _rows_of(self) -> Any:
-        return tf.function(self._search.rows_of, autograph=False, reduce_retracing=True)
+        return tf.function(self.search.rows_of, autograph=False, reduce_retracing=True)
 
     @cached_property
     def _with_places(self) -> Any:
-        return tf.function(self._search.with_places, autograph=False, reduce_retracing=True)
+        return tf.function(self.search.with_places, autograph=False, reduce_retracing=True)
 
 
 class _Made:

@@ -53,6 +53,7 @@ class Generator(Runner):
         assert decoder is not None, "there is always one whose cache grows"
         self.decoder, self.preprocessor, self.options, self.ends = decoder, preprocessor, options, ends
         self.longest = longest
+        self._search = search_of(decoder, options, ends)
         self._with_room = build(True)
 
     @property
@@ -139,7 +140,7 @@ class Generator(Runner):
     @cached_property
     def on_rows(self) -> Any:
         """One graph that takes some of the rows: what is made of them comes out."""
-        search = search_of(self.decoder, self.options, self.ends)
+        search = self._search
 
         @tf.function(input_signature=[self.column_specs, _CHOSEN], autograph=False)
         def on_rows(columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
@@ -196,7 +197,7 @@ class Generator(Runner):
     @cached_property
     def _in_steps(self) -> tuple[Any, Any]:
         """Two graphs: of which one makes the first token of the first row, and the other the next."""
-        search = search_of(self.decoder, self.options, self.ends)
+        search = self._search
 
         @tf.function(input_signature=[self.column_specs], autograph=False)
         def start(columns: dict[str, Column]) -> Any:
@@ -250,8 +251,8 @@ class Generator(Runner):
     @cached_property
     def _started_with_room(self) -> Any:
         """A graph that makes the first token of a batch, which it fills up to a bucket's size."""
-        assert self._with_room is not None
-        search = search_of(self._with_room, self.options, self.ends)
+        assert self._compiled is not None
+        search = self._compiled.search
         sizes = tf.TensorSpec([4], tf.int32)
 
         @tf.function(input_signature=[self.column_specs, _CHOSEN, sizes], autograph=False)
