@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from tfnlp._backend import check_one_replica
+from tfnlp._backend import check_one_replica, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import (
     AutoHead,
@@ -23,9 +23,12 @@ from tfnlp.checkpoints.weights import (
     LoadingReport,
     head_variables,
     save_safetensors,
+    variables_by_name,
     variables_named,
 )
 from tfnlp.errors import ArgumentError, CheckpointError, did_you_mean
+from tfnlp.networks.heads import HeadNetwork, has_network
+from tfnlp.networks.weights import from_variables
 
 
 class Checkpoint:
@@ -37,6 +40,7 @@ class Checkpoint:
         name_or_path: where to read weights from; None: they are initialised anew.
         location: where on the Hub, or in a cache, to look (`revision`, `token` ...).
         seed: of weights that are initialised anew.
+        runs_head: whether transformers' own code runs it, though there is a network of ours.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Checkpoint:
     ) -> None:
         self.auto_class, self.config, self.name_or_path = auto_class, config, name_or_path
         self.seed, self.location = seed, location or {}
+        self.runs_head = False
         self.generation_config: dict[str, Any] = {}  # what its file holds, once it is read
         self._head: Any = None
 
@@ -161,6 +166,18 @@ class Checkpoint:
                 "Correct `num_labels`, `id2label` or `vocab_size` there, or leave out the option that changes a size; "
                 "for a new head with other labels, pass `labels=[...]`."
             )
+
+    def network(self) -> Any:
+        """Return what runs the head that is built: a network of ours where there is one, else the head itself.
+
+        Both take the same inputs and give the same outputs, by name.
+        """
+        assert self._head is not None, "a head that is built"
+        head = self._head
+        named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype))
+        if self.runs_head or not has_network(self.auto_class, self.config, named):
+            return head
+        return HeadNetwork(head, self.auto_class, named)
 
     def make_room(self, num_tokens: int) -> None:
         """Give a head that is built a row for each of so many tokens."""

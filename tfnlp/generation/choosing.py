@@ -8,7 +8,8 @@ from tfnlp.checkpoints.weights import variables_by_name
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.heads import Seq2SeqDecoder, decoder_of
 from tfnlp.generation.networks import NetworkDecoder, NetworkSeq2SeqDecoder
-from tfnlp.networks.families import decoder_network, encoder_decoder_network
+from tfnlp.networks.families.decoders import decoder_network, encoder_decoder_network
+from tfnlp.networks.weights import from_variables
 
 
 def causal_decoder(head: Any, room: int, *, has_room: bool) -> Decoder | None:
@@ -22,7 +23,7 @@ def causal_decoder(head: Any, room: int, *, has_room: bool) -> Decoder | None:
     Returns:
         None: there is none with such a cache.
     """
-    network = decoder_network(head.config, variables_by_name(head))
+    network = decoder_network(head.config, from_variables(variables_by_name(head)))
     if network is not None:
         return NetworkDecoder(network, room, has_room=has_room)
     return None if has_room else decoder_of(head, room=room)
@@ -30,7 +31,7 @@ def causal_decoder(head: Any, room: int, *, has_room: bool) -> Decoder | None:
 
 def seq2seq_decoder(head: Any, start_id: int, room: int, *, has_room: bool) -> Decoder | None:
     """Return a decoder that answers prompts; `start_id` is the token that answers start with, the rest as above."""
-    network = encoder_decoder_network(head.config, variables_by_name(head))
+    network = encoder_decoder_network(head.config, from_variables(variables_by_name(head)))
     if network is not None:
         return NetworkSeq2SeqDecoder(network, start_id, room, has_room=has_room)
     return None if has_room else Seq2SeqDecoder(head, start_id, room)

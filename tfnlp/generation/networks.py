@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from tfnlp._backend import tf
 from tfnlp.generation.decoders import Memory, Started, positions_of
-from tfnlp.networks.families import DecoderNetwork, EncoderDecoderNetwork
-from tfnlp.networks.stacks import Cache, KeysAndValues, grown, keys_across, run_stack, written
+from tfnlp.networks.families.decoders import DecoderNetwork, EncoderDecoderNetwork
+from tfnlp.networks.reading import keys_across, run_stack
+from tfnlp.networks.stacks import Cache, KeysAndValues, grown, written
 
 
 class _Caches:
@@ -66,12 +67,12 @@ class _OverNetwork:
     def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: _Memory) -> tuple[tf.Tensor, Memory]:
         """Read one token more."""
         positions = tf.reduce_sum(mask, 1, keepdims=True) - 1
-        hidden, made = run_stack(
+        reading = run_stack(
             self._stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
             cache=self._caches.put, before=memory.made, across=memory.across, across_mask=memory.across_mask,
         )  # fmt: skip
         matrix = self._output.matrix() if isinstance(memory.matrix, tuple) else memory.matrix
-        return self._output(hidden, matrix), memory._replace(made=made)
+        return self._output(reading.hidden, matrix), memory._replace(made=reading.remembered)
 
     def _matrix(self) -> tf.Tensor | tuple[()]:
         return () if self._caches.has_room else self._output.matrix()
@@ -103,10 +104,10 @@ class NetworkDecoder(_OverNetwork):
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        hidden, made = run_stack(self._stack, ids, positions_of(mask), mask)
-        last = tf.reshape(hidden, [tf.shape(ids)[0], -1, hidden.shape[-1]])[:, -1]
+        reading = run_stack(self._stack, ids, positions_of(mask), mask)
+        last = tf.reshape(reading.hidden, [tf.shape(ids)[0], -1, reading.hidden.shape[-1]])[:, -1]
         matrix = self._matrix()
-        memory = _Memory(self._caches.with_places(made, most), (), mask[:, :0], matrix)
+        memory = _Memory(self._caches.with_places(reading.remembered, most), (), mask[:, :0], matrix)
         return Started(ids, mask, self._first_logits(last, matrix), memory)
 
 
@@ -122,12 +123,12 @@ class NetworkSeq2SeqDecoder(_OverNetwork):
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        hidden, _ = run_stack(self._encoder, ids, positions_of(tf.ones_like(mask)), mask)
+        texts = run_stack(self._encoder, ids, positions_of(tf.ones_like(mask)), mask)
         num_rows = tf.shape(ids)[0]
-        across = keys_across(self._stack, hidden, num_rows)
+        across = keys_across(self._stack, texts.hidden, num_rows)
         tokens = tf.fill([num_rows, 1], self._start_id)
         own = tf.ones_like(tokens)
-        hidden, made = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
+        reading = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
         matrix = self._matrix()
-        memory = _Memory(self._caches.with_places(made, most), across, mask, matrix)
-        return Started(tokens, own, self._first_logits(hidden, matrix), memory)
+        memory = _Memory(self._caches.with_places(reading.remembered, most), across, mask, matrix)
+        return Started(tokens, own, self._first_logits(reading.hidden, matrix), memory)

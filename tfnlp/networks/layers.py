@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from tfnlp._backend import tf
 
 _HIDDEN = -1e9  # added to scores of attention where a place is hidden
+
+Activation = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Mode(NamedTuple):
+    """How layers are run.
+
+    Attributes:
+        is_training: whether there is dropout, and ops are those whose gradients are fast.
+    """
+
+    is_training: bool = False
+
+    def drop(self, values: tf.Tensor, rate: float) -> tf.Tensor:
+        """Set a share of values to zero and enlarge the others by as much, in training; else leave them as they are."""
+        return tf.nn.dropout(values, rate) if self.is_training and rate else values
+
+
+ANSWERING = Mode()
 
 
 class Dense(NamedTuple):
@@ -15,16 +35,24 @@ class Dense(NamedTuple):
 
     Attributes:
         kernel: Shape `(in, out)`.
-        bias: Shape `(out,)`; None: there is none.
+        bias: Shape `(out,)` or `(1, out)`; None: there is none.
+        dtype: that the product is computed in, and comes out in.
     """
 
     kernel: Any
     bias: Any = None
+    dtype: tf.DType = tf.float32
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        """Return the product. From shape `(..., in)` to `(..., out)`."""
-        product = tf.matmul(values, self.kernel)
-        return product if self.bias is None else product + tf.reshape(self.bias, [-1])
+        """Return the product. From shape `(tokens, in)` to `(tokens, out)`.
+
+        The bias is added right after the product, and by this op, since then TensorFlow makes one kernel of both.
+        """
+        product = tf.matmul(tf.cast(values, self.dtype), tf.cast(self.kernel, self.dtype))
+        if self.bias is None:
+            return product
+        bias = self.bias if self.bias.shape.rank == 1 else tf.reshape(self.bias, [-1])
+        return tf.nn.bias_add(product, tf.cast(bias, self.dtype))
 
 
 class Norm(NamedTuple):
@@ -32,18 +60,38 @@ class Norm(NamedTuple):
 
     Attributes:
         gamma: Shape `(size,)`.
-        beta: Shape `(size,)`; None: the mean is not taken away (Zhang and Sennrich 2019).
+        beta: Shape `(size,)`; None: there is none.
         epsilon: added to the variance.
+        is_centered: whether the mean is taken away first; else it is the root of the mean square (Zhang and Sennrich
+            2019).
     """
 
     gamma: Any
     beta: Any
     epsilon: float
+    is_centered: bool = True
 
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+    def __call__(self, values: tf.Tensor, mode: Mode = ANSWERING) -> tf.Tensor:
         """Return normalized values of the same shape, `(..., size)`; computed in float32."""
+        if self.is_centered and self.beta is not None and not mode.is_training and values.shape.rank == 2:
+            return self._in_one_kernel(values) if _fuses_norms() else self._by_ops(values)
+        return self._by_ops(values)
+
+    def _in_one_kernel(self, values: tf.Tensor) -> tf.Tensor:
+        """Normalize so that TensorFlow, on a CPU, makes one kernel of it: as a batch norm of rows as channels."""
+        count, size, dtype = tf.shape(values)[0], values.shape[-1], values.dtype
+        nothing = tf.constant([], tf.float32)
+        normalized = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(tf.cast(values, tf.float32), [1, count, size, 1]), scale=tf.ones([count]),
+            offset=tf.zeros([count]), mean=nothing, variance=nothing, epsilon=self.epsilon, data_format="NCHW",
+            is_training=True,
+        ).y  # fmt: skip
+        scaled = tf.reshape(normalized, [count, size]) * tf.cast(self.gamma, tf.float32)
+        return tf.cast(scaled + tf.cast(self.beta, tf.float32), dtype)
+
+    def _by_ops(self, values: tf.Tensor) -> tf.Tensor:
         dtype, values = values.dtype, tf.cast(values, tf.float32)
-        if self.beta is not None:
+        if self.is_centered:
             values = values - tf.reduce_mean(values, -1, keepdims=True)
         variance = tf.reduce_mean(tf.square(values), -1, keepdims=True)
         scaled = values * tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
@@ -77,16 +125,26 @@ class FeedForward(NamedTuple):
         up: to the inner size.
         down: back.
         gate: what goes through the activation in the place of `up`, to be multiplied with it; None: nothing does.
+        is_halved: whether `up` gives both, what goes through the activation and what it is multiplied with.
     """
 
     up: Dense
     down: Dense
     gate: Dense | None = None
+    is_halved: bool = False
 
-    def __call__(self, values: tf.Tensor, activation: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """Return what is added. Shape `(..., size)`, both."""
-        inner = activation(self.up(values)) if self.gate is None else activation(self.gate(values)) * self.up(values)
-        return self.down(inner)
+    def __call__(
+        self, values: tf.Tensor, activation: Activation, mode: Mode = ANSWERING, rate: float = 0.0
+    ) -> tf.Tensor:
+        """Return what is added. Shape `(tokens, size)`, both; `rate` is that of dropout of the inner values."""
+        if self.is_halved:
+            through, other = tf.split(self.up(values), 2, -1)
+            inner = activation(through) * other
+        elif self.gate is not None:
+            inner = activation(self.gate(values)) * self.up(values)
+        else:
+            inner = activation(self.up(values))
+        return self.down(mode.drop(inner, rate))
 
 
 def exact_gelu(values: tf.Tensor) -> tf.Tensor:
@@ -99,13 +157,14 @@ def tanh_gelu(values: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(values, approximate=True)
 
 
-ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+ACTIVATIONS: dict[str, Activation] = {
     "gelu": exact_gelu,
     "gelu_new": tanh_gelu,
     "gelu_pytorch_tanh": tanh_gelu,
     "relu": tf.nn.relu,
     "silu": tf.nn.silu,
     "swish": tf.nn.silu,
+    "tanh": tf.nn.tanh,
 }
 
 
@@ -116,69 +175,56 @@ def split_heads(values: tf.Tensor, num_rows: tf.Tensor, num_heads: int) -> tf.Te
     return tf.transpose(tf.reshape(values, [num_rows, length, num_heads, size]), [0, 2, 1, 3])
 
 
-def attended(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, bias: tf.Tensor, scale: float) -> tf.Tensor:
+class Attended(NamedTuple):
+    """What attention gives.
+
+    Attributes:
+        values: in the mean that it makes of them. Shape `(rows * length, heads * size)`.
+        weights: of that mean. Shape `(rows, heads, length, places)`.
+    """
+
+    values: tf.Tensor
+    weights: tf.Tensor
+
+
+def attended(
+    queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, bias: tf.Tensor, scale: float,
+    mode: Mode = ANSWERING, rate: float = 0.0,
+) -> Attended:  # fmt: skip
     """Return values in the mean that attention makes of them.
 
     Args:
         queries: Shape `(rows, heads, length, size)`.
         keys: of as many heads, or of fewer, each of which serves several. Shape `(rows, key heads, places, size)`.
         values: the same.
-        bias: added to scores. Shape `(rows or 1, heads or 1, length, places)`.
+        bias: added to scores. Shape `(rows or 1, heads or 1, length or 1, places)`, float32.
         scale: what scores are multiplied with before.
-
-    Returns:
-        Shape `(rows * length, heads * size)`.
+        mode: whether there is dropout of weights.
+        rate: of it.
     """
     num_heads, size, num_key_heads = queries.shape[1], queries.shape[3], keys.shape[1]
     num_rows, length, places = tf.shape(queries)[0], tf.shape(queries)[2], tf.shape(keys)[2]
-    shared = num_heads // num_key_heads
-    grouped = tf.reshape(queries * scale, [num_rows, num_key_heads, shared * length, size])
-    scores = tf.matmul(grouped, keys, transpose_b=True)
-    scores = tf.cast(tf.reshape(scores, [num_rows, num_heads, length, places]), tf.float32) + bias
-    weights = tf.cast(tf.nn.softmax(scores), values.dtype)
-    weights = tf.reshape(weights, [num_rows, num_key_heads, shared * length, places])
-    mean = tf.reshape(tf.matmul(weights, values), [num_rows, num_heads, length, size])
-    return tf.reshape(tf.transpose(mean, [0, 2, 1, 3]), [num_rows * length, num_heads * size])
+    if num_heads != num_key_heads:
+        queries = tf.reshape(queries, [num_rows, num_key_heads, num_heads // num_key_heads * length, size])
+    scores = tf.cast(tf.matmul(queries, keys, transpose_b=True), tf.float32) * scale
+    if num_heads != num_key_heads:
+        scores = tf.reshape(scores, [num_rows, num_heads, length, places])
+    weights = tf.nn.softmax(scores + bias)
+    shared = tf.cast(mode.drop(weights, rate), values.dtype)
+    if num_heads != num_key_heads:
+        shared = tf.reshape(shared, [num_rows, num_key_heads, num_heads // num_key_heads * length, places])
+    mean = tf.matmul(shared, values)
+    if num_heads != num_key_heads:
+        mean = tf.reshape(mean, [num_rows, num_heads, length, size])
+    return Attended(tf.reshape(tf.transpose(mean, [0, 2, 1, 3]), [num_rows * length, num_heads * size]), weights)
+
+
+@cache
+def _fuses_norms() -> bool:
+    """Tell whether TensorFlow makes one kernel of a norm: on a CPU. A GPU's kernel would raise small epsilons."""
+    return not tf.config.list_physical_devices("GPU")
 
 
 def hidden_bias(is_visible: tf.Tensor) -> tf.Tensor:
     """Return what hides places from attention. Shape of `is_visible`, float32."""
     return tf.where(is_visible, 0.0, _HIDDEN)
-
-
-def rotated(values: tf.Tensor, cosines: tf.Tensor, sines: tf.Tensor) -> tf.Tensor:
-    """Turn the halves of each head against each other, by position (Su et al. 2021).
-
-    Args:
-        values: Shape `(rows, heads, length, size)`.
-        cosines: of the angles. Shape `(rows, 1, length, size)`.
-        sines: the same.
-    """
-    first, second = tf.split(values, 2, -1)
-    return values * cosines + tf.concat([-second, first], -1) * sines
-
-
-def relative_buckets(offsets: tf.Tensor, *, num_buckets: int, max_distance: int, both_sides: bool) -> tf.Tensor:
-    """Return the bucket of each distance between two places (Raffel et al. 2020).
-
-    Args:
-        offsets: of keys from queries. Any shape, int32.
-        num_buckets: of all distances.
-        max_distance: from which on all share the last bucket.
-        both_sides: whether keys after a query have buckets of their own.
-
-    Returns:
-        Shape of `offsets`, int32.
-    """
-    if both_sides:
-        num_buckets //= 2
-        first = tf.where(offsets > 0, num_buckets, 0)
-        distance = tf.abs(offsets)
-    else:
-        first = tf.zeros_like(offsets)
-        distance = tf.maximum(-offsets, 0)
-    exact = num_buckets // 2
-    ratio = tf.cast(tf.maximum(distance, exact), tf.float32) / exact
-    steps = tf.math.log(ratio) / tf.math.log(max_distance / exact) * (num_buckets - exact)
-    far = tf.minimum(exact + tf.cast(steps, tf.int32), num_buckets - 1)
-    return first + tf.where(distance < exact, distance, far)

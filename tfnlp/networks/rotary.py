@@ -18,7 +18,7 @@ def inverse_frequencies(config: Any) -> np.ndarray | None:
         Shape `(head size / 2,)`, float32; None: its `rope_type` is none of `default`, `linear` and `llama3`.
     """
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    frequencies = 1.0 / config.rope_theta ** (np.arange(0, size, 2) / size)
+    frequencies = plain_frequencies(size, config.rope_theta)
     scaling = getattr(config, "rope_scaling", None) or {}
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "linear":
@@ -28,6 +28,11 @@ def inverse_frequencies(config: Any) -> np.ndarray | None:
     elif kind != "default":
         return None
     return frequencies.astype(np.float32)
+
+
+def plain_frequencies(size: int, theta: float) -> np.ndarray:
+    """Return the angles of a head of so many values (Su et al. 2021). Shape `(size / 2,)`, float64."""
+    return 1.0 / theta ** (np.arange(0, size, 2) / size)
 
 
 def _of_long_texts(frequencies: np.ndarray, scaling: dict[str, Any]) -> np.ndarray:

@@ -24,7 +24,8 @@ def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **opti
         name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
         seed: of weights that the checkpoint lacks, as a new task's head.
         options: fields of the task's settings (`max_length`, `stride` ...) and the task's own options; fields of
-            the network's configuration (`hidden_dropout_prob` ...); where to look (`revision`, `token` ...).
+            the network's configuration (`hidden_dropout_prob` ...); where to look (`revision`, `token` ...);
+            `network="transformers"`, to run transformers' own code where we have a faster network of our own.
 
     Raises:
         ArgumentError: if an option is unknown or its value is not allowed.
@@ -63,6 +64,7 @@ def from_config(cls: Any, config: Any, preprocessor: Any, **options: Any) -> Any
 
 
 def _made(cls: Any, checkpoint: Checkpoint, preprocessor: Preprocessor, options: dict[str, Any]) -> Any:
+    checkpoint.runs_head = _runs_head(options.pop("network", None))
     own = {name: options.pop(name) for name in cls.own_options if name in options}
     of_settings = [field.name for field in fields(cls.settings_class)]
     of_network = {name: options.pop(name) for name in set(options) - set(of_settings)}
@@ -78,6 +80,15 @@ def _made(cls: Any, checkpoint: Checkpoint, preprocessor: Preprocessor, options:
         preprocessor.check_window(max_length, options["stride"])
     settings = cls.settings_class(max_length=max_length, **options)
     return cls(checkpoint, preprocessor, Learned(settings, cls.labels_at_first(checkpoint, **own)))
+
+
+def _runs_head(network: Any) -> bool:
+    """Tell, by the option `network`, whether transformers' own code is wanted."""
+    if network not in (None, "transformers"):
+        raise ArgumentError(
+            f"`network` must be 'transformers', which runs transformers' own code, or left out; it is {network!r}."
+        )
+    return network is not None
 
 
 def add_tokens(task: Any, tokens: Sequence[str], *, special: bool = False) -> int:

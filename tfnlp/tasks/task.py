@@ -138,9 +138,10 @@ class Task(abc.ABC):
         return dataset
 
     def call_head(self, inputs: Features) -> dict[str, Any]:
-        """Run the head, in building the Keras model: tensors of shape `(batch, length)` in, outputs by name."""
-        outputs = self.head(inputs)
-        return {name: getattr(outputs, name) for name in self.output_names}
+        """Run the network, in building the Keras model: tensors of shape `(batch, length)` in, outputs by name."""
+        _ = self.head
+        outputs = self.checkpoint.network()(inputs)
+        return {name: outputs[name] for name in self.output_names}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
         """Choose what is kept of the network's outputs for a batch; see `network.Kept`."""

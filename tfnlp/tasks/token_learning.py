@@ -9,8 +9,9 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.checkpoints.weights import variables_by_name
-from tfnlp.networks.families import decoder_network, encoder_decoder_network
+from tfnlp.networks.families.decoders import decoder_network, encoder_decoder_network
 from tfnlp.networks.output import Output
+from tfnlp.networks.weights import from_variables
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.vector_loss import VectorCrossEntropy
@@ -28,8 +29,8 @@ def training_model(task: Any) -> keras.Model:
         inputs = {
             name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in task.preprocessor.specs.items()
         }
-        states = task.head(inputs, output_hidden_states=True)
-        vectors = (states.hidden_states if task.continues else states.decoder_hidden_states)[-1]
+        states = task.checkpoint.network()(inputs, output_hidden_states=True)
+        vectors = states["hidden_states" if task.continues else "decoder_hidden_states"][-1]
         outputs = {"logits": keras.layers.Activation("linear", dtype="float32", name="logits")(vectors)}
         task._graphs["training_model"] = keras.Model(inputs, outputs, name=f"learning_{task.model.name}")
     return task._graphs["training_model"]
@@ -47,5 +48,5 @@ def loss(task: Any, recipe: Recipe) -> dict[str, keras.losses.Loss]:
 def _output(task: Any) -> Output | None:
     """Return how the head makes logits of its last vectors; None: we don't know."""
     of_family = decoder_network if task.continues else encoder_decoder_network
-    network = of_family(task.config, variables_by_name(task.head))
+    network = of_family(task.config, from_variables(variables_by_name(task.head)))
     return None if network is None else network.output

@@ -86,7 +86,7 @@ class TextEncoder(Task):
         for layer in self.head.submodules:
             if layer.name == "pooler":  # of next sentence prediction: not used here, and so not trained
                 layer.trainable = False
-        vectors = self.head(inputs).last_hidden_state
+        vectors = self.checkpoint.network()(inputs)["last_hidden_state"]
         return {_TOKENS: vectors, _TEXT: Pooling(self.settings.pooling)(vectors, inputs["attention_mask"])}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:

@@ -1,0 +1,1 @@
+"""The families that have a network of our own."""

@@ -1,0 +1,295 @@
+"""Encoders: which weights stand where, and what their configurations mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from tfnlp.networks.layers import ACTIVATIONS, Attention, Dense, FeedForward
+from tfnlp.networks.positions import Disentangled, Distances, Relative
+from tfnlp.networks.rotary import plain_frequencies
+from tfnlp.networks.stacks import Embeddings, Layer, Rates, Stack
+from tfnlp.networks.weights import Named
+
+_DISTILBERT_EPSILON = 1e-12
+_MPNET_PADDING = 1  # whatever the configuration says
+_MPNET_MAX_DISTANCE = 128
+
+
+def encoder_stack(config: Any, named: Named) -> Stack | None:
+    """Return the layers of an encoder; None: the family, or an option of the configuration, has none here.
+
+    Args:
+        config: a Hugging Face configuration.
+        named: takes the weights of the encoder, without the prefix that those of heads have.
+    """
+    build = _ENCODERS.get(config.model_type)
+    if build is None or getattr(config, "is_decoder", False) or _activation(config) not in ACTIVATIONS:
+        return None
+    return build(config, named)
+
+
+def padding_id(config: Any) -> int | None:
+    """Return the token that has no position, in families that count the others; None: places are positions."""
+    if config.model_type == "mpnet":
+        return _MPNET_PADDING
+    return config.pad_token_id if config.model_type in _ROBERTA_KIN else None
+
+
+def _activation(config: Any) -> str:
+    names = ("hidden_activation", "activation", "hidden_act")  # ModernBERT's, DistilBERT's, all others'
+    return next(value for value in (getattr(config, name, None) for name in names) if value is not None)
+
+
+def _bert(config: Any, named: Named) -> Stack | None:
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        return None
+    size, epsilon, rate = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+    width = getattr(config, "embedding_size", size)
+    own = named.at("embeddings")
+    padding = padding_id(config)
+
+    def layer(i: int) -> Layer:
+        one = named.at(f"encoder.layer.{i}")
+        names = [f"self.{name}" for name in ("query", "key", "value")]
+        return Layer(
+            one.at("attention").attention([*names, "output.dense"], size),
+            one.norm("attention.output.LayerNorm", size, epsilon),
+            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
+            one.norm("output.LayerNorm", size, epsilon),
+        )
+
+    embeddings = Embeddings(
+        own.table("word_embeddings", config.vocab_size, width),
+        types=own.table("token_type_embeddings", config.type_vocab_size, width),
+        positions=own.table("position_embeddings", config.max_position_embeddings, width),
+        first_position=0 if padding is None else padding + 1,
+        norm=own.norm("LayerNorm", width, epsilon),
+        projection=None if width == size else named.dense("embeddings_project", width, size),
+    )
+    layers = tuple(layer(i) for i in range(config.num_hidden_layers))
+    return _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+
+
+def _distilbert(config: Any, named: Named) -> Stack:
+    size, epsilon = config.dim, _DISTILBERT_EPSILON
+    own = named.at("embeddings")
+
+    def layer(i: int) -> Layer:
+        one = named.at(f"transformer.layer.{i}")
+        return Layer(
+            one.at("attention").attention([f"{name}_lin" for name in ("q", "k", "v", "out")], size),
+            one.norm("sa_layer_norm", size, epsilon),
+            _feed_forward(one, "ffn.lin1", "ffn.lin2", size, config.hidden_dim),
+            one.norm("output_layer_norm", size, epsilon),
+        )
+
+    embeddings = Embeddings(
+        own.table("word_embeddings", config.vocab_size, size),
+        positions=own.table("position_embeddings", config.max_position_embeddings, size),
+        norm=own.norm("LayerNorm", size, epsilon),
+    )
+    rates = Rates(config.dropout, config.attention_dropout, feed_forward=config.dropout)
+    return _post_norm(config, embeddings, tuple(layer(i) for i in range(config.n_layers)), rates)
+
+
+def _albert(config: Any, named: Named) -> Stack | None:
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        return None
+    size, width, epsilon = config.hidden_size, config.embedding_size, config.layer_norm_eps
+    rate, own = config.hidden_dropout_prob, named.at("embeddings")
+
+    def layer(group: int, i: int) -> Layer:
+        one = named.at(f"encoder.albert_layer_groups.{group}.albert_layers.{i}")
+        return Layer(
+            one.at("attention").attention(["query", "key", "value", "dense"], size),
+            one.norm("attention.LayerNorm", size, epsilon),
+            _feed_forward(one, "ffn", "ffn_output", size, config.intermediate_size),
+            one.norm("full_layer_layer_norm", size, epsilon),
+        )
+
+    groups = [[layer(group, i) for i in range(config.inner_group_num)] for group in range(config.num_hidden_groups)]
+    counts = (i * config.num_hidden_groups // config.num_hidden_layers for i in range(config.num_hidden_layers))
+    embeddings = Embeddings(
+        own.table("word_embeddings", config.vocab_size, width),
+        types=own.table("token_type_embeddings", config.type_vocab_size, width),
+        positions=own.table("position_embeddings", config.max_position_embeddings, width),
+        norm=own.norm("LayerNorm", width, epsilon),
+        projection=named.dense("encoder.embedding_hidden_mapping_in", width, size),
+    )
+    layers = tuple(one for group in counts for one in groups[group])
+    return _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+
+
+def _mpnet(config: Any, named: Named) -> Stack:
+    size, epsilon, rate = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+    own = named.at("embeddings")
+
+    def layer(i: int) -> Layer:
+        one = named.at(f"encoder.layer.{i}")
+        return Layer(
+            one.at("attention.attn").attention("qkvo", size),
+            one.norm("attention.LayerNorm", size, epsilon),
+            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
+            one.norm("output.LayerNorm", size, epsilon),
+        )
+
+    embeddings = Embeddings(
+        own.table("word_embeddings", config.vocab_size, size),
+        positions=own.table("position_embeddings", config.max_position_embeddings, size),
+        first_position=_MPNET_PADDING + 1,
+        norm=own.norm("LayerNorm", size, epsilon),
+    )
+    layers = tuple(layer(i) for i in range(config.num_hidden_layers))
+    count, heads = config.relative_attention_num_buckets, config.num_attention_heads
+    relative = Relative(named.table("encoder.relative_attention_bias", count, heads), _MPNET_MAX_DISTANCE)
+    stack = _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+    return stack._replace(relative=relative)
+
+
+def _deberta_v2(config: Any, named: Named) -> Stack | None:
+    if getattr(config, "conv_kernel_size", 0) or getattr(config, "attention_head_size", None):
+        return None
+    size, epsilon, rate = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+    width = getattr(config, "embedding_size", size)
+    own, encoder = named.at("embeddings"), named.at("encoder")
+    kinds = (config.pos_att_type or ()) if config.relative_attention else ()
+
+    def layer(i: int) -> Layer:
+        one = encoder.at(f"layer.{i}")
+        names = [f"self.{name}_proj" for name in ("query", "key", "value")]
+        attention = one.at("attention").attention([*names, "output.dense"], size)
+        return Layer(
+            attention,
+            one.norm("attention.output.LayerNorm", size, epsilon),
+            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
+            one.norm("output.LayerNorm", size, epsilon),
+            disentangled=_disentangled(
+                one.at("attention.self"), attention, kinds, size, is_shared=getattr(config, "share_att_key", False)
+            )
+            if kinds
+            else None,
+        )
+
+    positions = (
+        own.table("position_embeddings", config.max_position_embeddings, width)
+        if config.position_biased_input
+        else None
+    )
+    embeddings = Embeddings(
+        own.table("word_embeddings", config.vocab_size, width),
+        types=own.table("token_type_embeddings", config.type_vocab_size, width) if config.type_vocab_size else None,
+        positions=positions,
+        norm=own.norm("LayerNorm", size, epsilon),
+        projection=None if width == size else own.dense("embed_proj", width, size, has_bias=False),
+        projects_first=True,
+        hides_padding=True,
+    )
+    distances = None
+    if config.relative_attention:
+        longest = (
+            config.max_relative_positions if config.max_relative_positions >= 1 else config.max_position_embeddings
+        )
+        num_buckets = max(getattr(config, "position_buckets", -1), 0)
+        has_norm = "layer_norm" in getattr(config, "norm_rel_ebd", "none").lower()
+        distances = Distances(
+            encoder.table("rel_embeddings", 2 * (num_buckets or longest), size),
+            encoder.norm("LayerNorm", size, epsilon) if has_norm else None,
+            longest,
+            num_buckets,
+            rate,
+        )
+    layers = tuple(layer(i) for i in range(config.num_hidden_layers))
+    stack = _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+    head_size = size // config.num_attention_heads
+    return stack._replace(scale=1 / math.sqrt(head_size * (1 + len(kinds))), distances=distances)
+
+
+def _disentangled(
+    own: Named, attention: Attention, kinds: tuple[str, ...], size: int, *, is_shared: bool
+) -> Disentangled:
+    key: Dense | None = attention.key
+    query: Dense | None = attention.query
+    if not is_shared:
+        key = own.dense("pos_key_proj", size, size) if "c2p" in kinds else None
+        query = own.dense("pos_query_proj", size, size) if "p2c" in kinds else None
+    return Disentangled(key if "c2p" in kinds else None, query if "p2c" in kinds else None)
+
+
+def _modernbert(config: Any, named: Named) -> Stack | None:
+    if getattr(config, "rope_scaling", None):
+        return None
+    size, inner, heads = config.hidden_size, int(config.intermediate_size), config.num_attention_heads
+    own, head_size = named.at("embeddings"), size // heads
+    far = plain_frequencies(head_size, config.global_rope_theta)
+    near = far if config.local_rope_theta is None else plain_frequencies(head_size, config.local_rope_theta)
+
+    def norm(one: Named, name: str) -> Any:
+        return one.norm(name, size, config.norm_eps, has_bias=config.norm_bias)
+
+    def layer(i: int) -> Layer:
+        one = named.at(f"layers.{i}")
+        attention, mlp = one.at("attn"), one.at("mlp")
+        is_local = i % config.global_attn_every_n_layers != 0
+        return Layer(
+            Attention(
+                attention.dense("Wqkv", size, 3 * size, has_bias=config.attention_bias), None, None,
+                attention.dense("Wo", size, size, has_bias=config.attention_bias),
+            ),
+            norm(one, "attn_norm") if i else None,
+            FeedForward(
+                mlp.dense("Wi", size, 2 * inner, has_bias=config.mlp_bias),
+                mlp.dense("Wo", inner, size, has_bias=config.mlp_bias),
+                is_halved=True,
+            ),
+            norm(one, "mlp_norm"),
+            window=config.local_attention // 2 + 1 if is_local else None,
+            frequencies=near if is_local else far,
+        )  # fmt: skip
+
+    return Stack(
+        Embeddings(own.table("tok_embeddings", config.vocab_size, size), norm=norm(own, "norm")),
+        tuple(layer(i) for i in range(config.num_hidden_layers)),
+        num_heads=heads,
+        num_key_heads=heads,
+        scale=head_size**-0.5,
+        activation=ACTIVATIONS[config.hidden_activation],
+        is_causal=False,
+        last_norm=norm(named, "final_norm"),
+        rates=Rates(
+            config.embedding_dropout, config.attention_dropout, config.attention_dropout, inner=config.mlp_dropout
+        ),
+    )
+
+
+def _feed_forward(own: Named, up: str, down: str, size: int, inner: int) -> FeedForward:
+    return FeedForward(own.dense(up, size, inner), own.dense(down, inner, size))
+
+
+def _post_norm(config: Any, embeddings: Embeddings, layers: tuple[Layer, ...], rates: Rates) -> Stack:
+    """Return BERT's arrangement of layers."""
+    return Stack(
+        embeddings,
+        layers,
+        num_heads=config.num_attention_heads,
+        num_key_heads=config.num_attention_heads,
+        scale=(config.hidden_size // config.num_attention_heads) ** -0.5,
+        activation=ACTIVATIONS[_activation(config)],
+        norm_first=False,
+        is_causal=False,
+        rates=rates,
+    )
+
+
+_ROBERTA_KIN = ("camembert", "roberta", "xlm-roberta")
+_ENCODERS: dict[str, Callable[[Any, Named], Stack | None]] = {
+    "albert": _albert,
+    "bert": _bert,
+    "deberta-v2": _deberta_v2,
+    "distilbert": _distilbert,
+    "electra": _bert,
+    "modernbert": _modernbert,
+    "mpnet": _mpnet,
+    **dict.fromkeys(_ROBERTA_KIN, _bert),
+}
