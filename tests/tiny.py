@@ -95,6 +95,10 @@ _SMALL_BART = {
     "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
     "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64, "forced_eos_token_id": None,
 }  # fmt: skip
+_SMALL_MODERNBERT = {
+    "num_hidden_layers": 4, "local_attention": 8, "pad_token_id": 1, "cls_token_id": 0, "sep_token_id": 2,
+    "bos_token_id": 0, "eos_token_id": 2, "reference_compile": False,
+}  # fmt: skip
 _SMALL_XLNET = {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
 _DISENTANGLED = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
 _ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -140,6 +144,7 @@ FAMILIES = {
     "mobilebert": Family(
         "MobileBert", sizes={"embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16}
     ),
+    "modernbert": Family("ModernBert", "bytes", tokenizer="Roberta", sizes=_SMALL_MODERNBERT),
     "mpnet": Family("MPNet", special=("<pad>", "[UNK]", "<s>", "</s>", "<mask>")),
     "rembert": Family("RemBert", "pieces", sizes={"input_embedding_size": 16, "output_embedding_size": 16}),
     "roberta-prelayernorm": Family("RobertaPreLayerNorm", "bytes", tokenizer="Roberta"),

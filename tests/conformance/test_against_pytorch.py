@@ -10,8 +10,10 @@ from tests.conformance.echo import Echo
 from tests.tiny import TEXTS, UNNAMED, write_checkpoint
 from tfnlp.tasks.loading import TASKS
 
-ARCHITECTURES = ("bert", "distilbert", "roberta", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2")
-QUICK = ("bert", "deberta-v2")
+ARCHITECTURES = (
+    "bert", "distilbert", "roberta", "albert", "electra", "mpnet", "xlm-roberta", "deberta-v2", "modernbert",
+)  # fmt: skip
+QUICK = ("bert", "deberta-v2", "modernbert")
 # Zero-shot classification has the head of text classification; the tests of TAPAS and of text out compare their own.
 APART = (tfnlp.ZeroShotClassifier, tfnlp.TableQuestionAnswerer, tfnlp.CausalLM, tfnlp.Seq2SeqLM)
 HEADS = {
@@ -35,7 +37,7 @@ def test_every_task_has_its_head_here():
 
 
 @pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # transformers' DeBERTa, on PyTorch
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # transformers' DeBERTa and ModernBERT, on PyTorch
 @pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
 @pytest.mark.parametrize(("head", "name"), list(cases()))
 def test_outputs_equal_pytorch_s(head, name, tmp_path):

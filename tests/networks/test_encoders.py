@@ -85,7 +85,8 @@ def test_gradients_are_pytorch_s(family, head, tmp_path):
         outputs = network(features, training=True)
         loss = tf.add_n([tf.reduce_sum(values * wanted[name]) for name, values in outputs.items()])
     sum((theirs[name] * torch.tensor(wanted[name])).sum() for name in outputs).backward()
-    expected = {name: weight.grad for name, weight in reference.network.named_parameters()}
+    prefix = "" if head else f"{owner.base_model_prefix}."
+    expected = {f"{prefix}{name}": weight.grad for name, weight in reference.network.named_parameters()}
     names = [name for name in named if expected.get(name) is not None]
     assert len(names) >= len([weight for weight in expected.values() if weight is not None])
     # Where the true gradient is 0, as that of biases of keys, there is rounding alone.

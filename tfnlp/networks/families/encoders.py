@@ -119,7 +119,8 @@ def _albert(config: Any, named: Named) -> Stack | None:
         projection=named.dense("encoder.embedding_hidden_mapping_in", width, size),
     )
     layers = tuple(one for group in counts for one in groups[group])
-    return _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+    rates = Rates(rate, config.attention_probs_dropout_prob, rate)  # PyTorch never calls the one of feed-forward layers
+    return _post_norm(config, embeddings, layers, rates)
 
 
 def _mpnet(config: Any, named: Named) -> Stack:
