@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import metadata
+from pathlib import Path
 
 from tfnlp.errors import ArgumentError, VersionError
 
@@ -56,6 +57,14 @@ def check_one_replica() -> None:
         )
 
 
+def has_bfloat16() -> bool:
+    """Tell whether products are computed in bfloat16 here, by a GPU or by this processor; True if we can't tell."""
+    flags = Path("/proc/cpuinfo")  # Linux
+    if tf.config.list_physical_devices("GPU") or not flags.exists():
+        return True
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags.read_text(encoding="utf-8").split()))
+
+
 def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Write a part over values from a place on, in a graph that XLA compiles: it writes no more than the part."""
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
@@ -63,4 +72,4 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["check_one_replica", "keras", "tf", "update_slice"]
+__all__ = ["check_one_replica", "has_bfloat16", "keras", "tf", "update_slice"]

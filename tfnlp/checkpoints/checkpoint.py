@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from tfnlp._backend import check_one_replica, tf
+from tfnlp._backend import check_one_replica, has_bfloat16, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import (
     AutoHead,
@@ -29,6 +30,9 @@ from tfnlp.checkpoints.weights import (
 from tfnlp.errors import ArgumentError, CheckpointError, did_you_mean
 from tfnlp.networks.heads import HeadNetwork, has_network
 from tfnlp.networks.weights import from_variables
+from tfnlp.precision import Precision, check_precision
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpoint:
@@ -167,17 +171,32 @@ class Checkpoint:
                 "for a new head with other labels, pass `labels=[...]`."
             )
 
-    def network(self) -> Any:
+    def network(self, precision: Precision = "float32") -> Any:
         """Return what runs the head that is built: a network of ours where there is one, else the head itself.
 
         Both take the same inputs and give the same outputs, by name.
+
+        Args:
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; where Keras's policy of the
+                head says otherwise, and this is `float32`, the policy holds.
+
+        Raises:
+            ArgumentError: if there is no such precision, or it is not `float32` and there is no network of ours.
         """
+        check_precision(precision)
         assert self._head is not None, "a head that is built"
-        head = self._head
-        named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype))
-        if self.runs_head or not has_network(self.auto_class, self.config, named):
+        head, is_plain = self._head, precision == "float32"
+        named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype if is_plain else precision))
+        if not self.runs_head and has_network(self.auto_class, self.config, named):
+            if not is_plain and not has_bfloat16():
+                logger.warning("this processor computes no products in bfloat16: they will be slower than in float32")
+            return HeadNetwork(head, self.auto_class, named)
+        if is_plain:
             return head
-        return HeadNetwork(head, self.auto_class, named)
+        raise ArgumentError(
+            f"`precision={precision!r}` is for networks of our own, and {type(head).__name__} is run by transformers' "
+            f"code: call `tf_keras.mixed_precision.set_global_policy('mixed_{precision}')` before you make the task."
+        )
 
     def make_room(self, num_tokens: int) -> None:
         """Give a head that is built a row for each of so many tokens."""

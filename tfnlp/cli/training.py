@@ -102,7 +102,7 @@ def _register(name: str, package: str, class_name: str) -> None:
     of_settings = options_of(_settings_class(package, class_name), without=("pairs", "handle_impossible_answer"))
     if name in _OWN:
         of_settings.append(_OWN[name])
-    of_recipe = options_of(Recipe)
+    of_recipe = options_of(Recipe, without={option.name for option in of_settings})  # a setting is for training, too
     layout = importlib.import_module(f"tfnlp.tasks.{package}.records").LAYOUT
     of_reading = [READING[option] for option in READING if option in layout.options]
     after = {

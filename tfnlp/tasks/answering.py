@@ -9,9 +9,11 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.data.files import Record
+from tfnlp.precision import Precision
 from tfnlp.rows import Rows, as_numpy
 from tfnlp.running import Outputs
 from tfnlp.tasks.prediction import predicted
+from tfnlp.tasks.settings import with_precision
 
 Tensors = dict[str, Any]
 
@@ -104,11 +106,12 @@ def predict_by(
     *,
     is_one: bool,
     settings: Any = None,
+    precision: Precision | None = None,
     as_record: Callable[[Any, int], Record] | None = None,
     answers: Callable[..., Sequence[Any]] | None = None,
 ) -> Any:
-    """Answer for one input or many; `as_record` and `answers` stand for the task's own."""
-    settings = task.settings if settings is None else settings
+    """Answer for one input or many; `settings`, `precision`, `as_record` and `answers` stand for the task's own."""
+    settings = with_precision(task.settings if settings is None else settings, precision)
     write = answers or task.answers
 
     def answer(records: list[Record], progress: Callable[[int, int], Any] | None = None) -> Sequence[Any]:

@@ -87,7 +87,7 @@ def fit(
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     optimizer = plan.build_optimizer(steps)
     losses = task.loss(plan)
-    model = task.training_model()
+    model = task.training_model(plan.precision)
     model.compile(optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights)
     create_training_variables(model)
     if validation is not None:

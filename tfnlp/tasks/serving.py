@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
 from tfnlp.export import differences, export_saved_model
+from tfnlp.precision import Precision
 from tfnlp.tasks.answering import Tensors
+from tfnlp.tasks.settings import with_precision
 
 
 def serving_inputs(task: Any) -> dict[str, tf.TensorSpec]:
@@ -50,7 +53,14 @@ def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     return _served(task, task.decode(task.answerer(settings).run_in_graph(rows), rows, inputs, settings))
 
 
-def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = (), inputs: Sequence[str] = ()) -> None:
+def export(
+    task: Any,
+    directory: str | Path,
+    *,
+    samples: Sequence[Any] = (),
+    inputs: Sequence[str] = (),
+    precision: Precision | None = None,
+) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
 
     Args:
@@ -58,6 +68,7 @@ def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = (), inp
         samples: inputs of your own, as `predict` takes them, to compare the two with.
         inputs: names of options that the signature takes beside texts, one number for each or one for all; those of
             now are taken where a request has none. See `optional_inputs` of the task.
+        precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
     Raises:
         ExportError: if an answer differs; nothing is left in the directory then.
@@ -65,6 +76,9 @@ def export(task: Any, directory: str | Path, *, samples: Sequence[Any] = (), inp
             instead.
         ArgumentError: if the directory holds something else than a SavedModel, or an option can't be an input.
     """
+    if precision is not None:
+        task = copy(task)  # the same network, asked by other settings
+        task.settings = with_precision(task.settings, precision)
     export_saved_model(task, directory, samples=samples, optional=task.optional_inputs(inputs))
 
 

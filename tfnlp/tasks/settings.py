@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from tfnlp.errors import ArgumentError
+from tfnlp.precision import Precision, check_precision
 
 Windows = Literal["mean", "first"]
 Truncation = Literal["only_second", "only_first", "longest_first"]
@@ -26,6 +29,27 @@ class WindowSettings(Settings):
 
     Attributes:
         stride: how many tokens of the text two neighbouring rows share.
+        precision: that products of matrices are computed in; norms, softmax and weights are float32.
     """
 
     stride: int
+    precision: Precision = field(default="float32", kw_only=True)
+
+
+def precision_of(settings: Settings) -> Precision:
+    """Return what products of matrices are computed in; of tasks that have no choice, float32."""
+    return settings.precision if isinstance(settings, WindowSettings) else "float32"
+
+
+def with_precision(settings: Any, precision: Precision | None) -> Any:
+    """Return settings with another precision; None: with their own.
+
+    Raises:
+        ArgumentError: if there is no such precision, or the task knows only one.
+    """
+    if precision is None:
+        return settings
+    check_precision(precision)
+    if not isinstance(settings, WindowSettings):
+        raise ArgumentError("`precision`: this task answers in float32 only.")
+    return replace(settings, precision=precision)

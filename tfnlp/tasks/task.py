@@ -15,16 +15,17 @@ from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Layout, Source, as_source
+from tfnlp.precision import Precision
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.reports import BaseReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features, Outputs, Runner
-from tfnlp.tasks import answering, fitting, head_labels, pretrained, serving
+from tfnlp.tasks import answering, building, fitting, head_labels, pretrained, serving
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import Network, per_row
-from tfnlp.tasks.settings import WindowSettings
+from tfnlp.tasks.settings import WindowSettings, precision_of
 from tfnlp.tokenization.tokenizer import Tokenizer
 from tfnlp.training.recipe import Recipe
 
@@ -53,7 +54,7 @@ class Task(abc.ABC):
 
     def forget_graphs(self) -> None:
         """Build the network and all graphs anew when they are asked for: the tokenizer, or the head, is another."""
-        self._network: Network | None = None
+        self._networks: dict[str, Network] = {}
         self._graphs: dict[Any, Any] = {}
 
     # What a task defines
@@ -129,18 +130,29 @@ class Task(abc.ABC):
     def start_from(self, records: Source) -> None:  # noqa: B027 -- a hook
         """Let the outputs of a new head start from what training data tells, before the first step."""
 
-    def training_model(self) -> keras.Model:
-        """Return the Keras model that learns from what `dataset` yields."""
-        return self.model
+    def training_model(self, precision: Precision | None = None) -> keras.Model:
+        """Return the Keras model that learns from what `dataset` yields.
+
+        Args:
+            precision: that products are computed in; None: the settings' own.
+        """
+        return self.network_in(precision or precision_of(self.settings)).model
 
     def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
         return dataset
 
-    def call_head(self, inputs: Features) -> dict[str, Any]:
-        """Run the network, in building the Keras model: tensors of shape `(batch, length)` in, outputs by name."""
-        _ = self.head
-        outputs = self.checkpoint.network()(inputs)
+    def call_head(self, run: Callable[..., Any], inputs: Features) -> dict[str, Any]:
+        """Run the head, in building the Keras model.
+
+        Args:
+            run: what runs it; see `Checkpoint.network`.
+            inputs: tensors of shape `(batch, length)`.
+
+        Returns:
+            Outputs by name.
+        """
+        outputs = run(inputs)
         return {name: outputs[name] for name in self.output_names}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
@@ -235,33 +247,12 @@ class Task(abc.ABC):
 
     def answerer(self, settings: Any) -> Runner:
         """Return what runs over rows to answer, by settings: the network, or what asks it again and again."""
-        del settings
-        return self.network
+        return self.network_in(precision_of(settings))
 
-    @property
-    def network(self) -> Network:
-        """What runs the model over rows."""
-        if self._network is None:
-            self._network = Network(self._build_model(), self.preprocessor, self.kept)
-        return self._network
-
-    def _build_model(self) -> keras.Model:
-        inputs = {n: keras.Input(spec.shape, dtype=spec.dtype, name=n) for n, spec in self.preprocessor.specs.items()}
-        outputs = {
-            name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
-            for name, values in self.call_head(inputs).items()
-        }
-        return keras.Model(inputs, outputs, name=type(self).__name__.lower())
-
-    @property
-    def model(self) -> keras.Model:
-        """The plain Keras model: a dict of int32 tensors of shape `(batch, length)` in, a dict of tensors out."""
-        return self.network.model
-
-    @property
-    def forward(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """The model as one graph for batches of every size: features in, a dict of outputs out."""
-        return self.network.forward
+    network_in = building.network_in
+    network = property(building.network)
+    model = property(building.model)
+    forward = property(building.forward)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.own_settings.items())

@@ -5,6 +5,7 @@ The functions are methods of tasks whose target is `logits`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tfnlp._backend import keras
@@ -12,28 +13,36 @@ from tfnlp.checkpoints.weights import variables_by_name
 from tfnlp.networks.families.decoders import decoder_network, encoder_decoder_network
 from tfnlp.networks.output import Output
 from tfnlp.networks.weights import from_variables
+from tfnlp.precision import Precision
+from tfnlp.tasks.building import keras_model
+from tfnlp.tasks.settings import precision_of
 from tfnlp.training.losses import TokenCrossEntropy
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.vector_loss import VectorCrossEntropy
 
 
-def training_model(task: Any) -> keras.Model:
+def training_model(task: Any, precision: Precision | None = None) -> keras.Model:
     """Return the Keras model that learns.
 
     Its output `logits` are logits only where we don't know how the head makes them; else, under the same name, the
     vectors that `loss` makes logits of, by pieces, since those of a whole batch may not fit into memory.
+
+    Args:
+        task: that learns tokens.
+        precision: that products are computed in; None: float32.
     """
+    precision = precision or precision_of(task.settings)
     if _output(task) is None:
-        return task.model
-    if "training_model" not in task._graphs:
-        inputs = {
-            name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in task.preprocessor.specs.items()
-        }
-        states = task.checkpoint.network()(inputs, output_hidden_states=True)
-        vectors = states["hidden_states" if task.continues else "decoder_hidden_states"][-1]
-        outputs = {"logits": keras.layers.Activation("linear", dtype="float32", name="logits")(vectors)}
-        task._graphs["training_model"] = keras.Model(inputs, outputs, name=f"learning_{task.model.name}")
-    return task._graphs["training_model"]
+        return task.network_in(precision).model
+    key = "training_model", precision
+    if key not in task._graphs:
+        state = "hidden_states" if task.continues else "decoder_hidden_states"
+
+        def call(run: Callable[..., Any], inputs: Any) -> dict[str, Any]:
+            return {"logits": run(inputs, output_hidden_states=True)[state][-1]}
+
+        task._graphs[key] = keras_model(task, precision, call, f"learning_{type(task).__name__.lower()}")
+    return task._graphs[key]
 
 
 def loss(task: Any, recipe: Recipe) -> dict[str, keras.losses.Loss]:

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from tfnlp.errors import ArgumentError, did_you_mean
+from tfnlp.precision import Precision, check_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Recipe:
         label_smoothing: the share of the target that is spread over all labels, in [0, 1).
         optimizer: a tf_keras optimizer to use instead; learning rate, decay and clipping are then its own.
         seed: of the order of rows and of dropout.
+        precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the task's settings say.
     """
 
     epochs: int = 3
@@ -39,6 +41,7 @@ class Recipe:
     label_smoothing: float = 0.0
     optimizer: Any = None
     seed: int = 0
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "seed"):
@@ -50,6 +53,8 @@ class Recipe:
             raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
         if isinstance(self.label_weights, str) and self.label_weights != "balanced":
             raise ArgumentError(f"`label_weights` must be a dict or 'balanced'; it is {self.label_weights!r}.")
+        if self.precision is not None:
+            check_precision(self.precision)
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")

@@ -19,6 +19,7 @@ from tfnlp.export import ties
 from tfnlp.labels import IGNORE_ID
 from tfnlp.outputs import Fills
 from tfnlp.padding import filled, size_of
+from tfnlp.precision import Precision
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features, Outputs
@@ -154,6 +155,7 @@ class MaskedLM(Task):
         candidates: Sequence[str] | None = None,
         candidate_ids: np.ndarray | None = None,
         several_masks: bool = False,
+        precision: Precision | None = None,
     ) -> Any:
         """Fill masks.
 
@@ -164,6 +166,7 @@ class MaskedLM(Task):
             candidates: the words to choose among, each a token of the vocabulary.
             candidate_ids: the same by their ids. Shape `(candidates,)`, integers.
             several_masks: whether a text may have several masks, each filled as if alone.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one text `Fills`, or with `several_masks` a list of those, one for each mask; for a list, `Predictions`.
@@ -181,6 +184,7 @@ class MaskedLM(Task):
         return self.predict_by(
             texts,
             settings=settings,
+            precision=precision,
             is_one=isinstance(texts, (str, dict)),
             as_record=lambda text, number: self.as_record(text, number) | given,
             answers=self._every_mask if several_masks else None,

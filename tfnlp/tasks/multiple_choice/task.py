@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -13,6 +13,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.export import TOLERANCE
 from tfnlp.outputs import Choice, Choices
+from tfnlp.precision import Precision
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Column, Rows
 from tfnlp.running import Outputs
@@ -42,9 +43,9 @@ class MultipleChoice(Task):
     answered_together = 512  # prompts
     layout = LAYOUT
 
-    def call_head(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def call_head(self, run: Callable[..., Any], inputs: dict[str, Any]) -> dict[str, Any]:
         """Run the head on rows as prompts of one choice each. Returns logits of shape `(rows, 1)`."""
-        return super().call_head({name: tf.expand_dims(values, 1) for name, values in inputs.items()})
+        return super().call_head(run, {name: tf.expand_dims(values, 1) for name, values in inputs.items()})
 
     # Training
 
@@ -96,13 +97,14 @@ class MultipleChoice(Task):
 
     # Prediction
 
-    def predict(self, inputs: Any, *, top_k: int | None = None) -> Any:
+    def predict(self, inputs: Any, *, top_k: int | None = None, precision: Precision | None = None) -> Any:
         """Choose.
 
         Args:
             inputs: a dict of `prompt` and `choices`; a tuple of the two; a list of either; or an iterable, whose
                 answers then come as a generator.
             top_k: how many choices to give, the likeliest first; more than there are gives all.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one prompt a `Choice`, with `top_k` `Choices`; for a list, `Predictions`: a sequence of those.
@@ -113,12 +115,12 @@ class MultipleChoice(Task):
         """
         check_top_k(top_k)
         if top_k is None:
-            return self.predict_by(inputs, is_one=is_record(inputs))
+            return self.predict_by(inputs, precision=precision, is_one=is_record(inputs))
 
         def answers(decoded: dict[str, np.ndarray], records: Sequence[Record], _: Any) -> list[Choices]:
             return [ranked[:top_k] for ranked in _ranked(decoded, records)]
 
-        return self.predict_by(inputs, is_one=is_record(inputs), answers=answers)
+        return self.predict_by(inputs, precision=precision, is_one=is_record(inputs), answers=answers)
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a prompt and its choices."""

@@ -18,6 +18,7 @@ from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ties
 from tfnlp.outputs import Answer, Answers
 from tfnlp.padding import row_ids
+from tfnlp.precision import Precision
 from tfnlp.reports import AnswerReport
 from tfnlp.rows import Column, Rows
 from tfnlp.running import Features, Outputs
@@ -150,7 +151,7 @@ class QuestionAnswerer(Task):
 
     # Prediction
 
-    def predict(self, inputs: Any, *, top_k: int | None = None) -> Any:
+    def predict(self, inputs: Any, *, top_k: int | None = None, precision: Precision | None = None) -> Any:
         """Answer questions.
 
         Args:
@@ -158,6 +159,7 @@ class QuestionAnswerer(Task):
                 answers then come as a generator.
             top_k: how many answers to give, the likeliest first, as far as there are so many. Up to the settings'
                 `top_k`, the same spans of tokens are looked at; with more, a score may grow by those of further ones.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one question an `Answer`, with `top_k` `Answers`; for a list, `Predictions`: a sequence of those.
@@ -168,13 +170,15 @@ class QuestionAnswerer(Task):
         """
         check_top_k(top_k)
         if top_k is None:
-            return self.predict_by(inputs, is_one=is_record(inputs))
+            return self.predict_by(inputs, precision=precision, is_one=is_record(inputs))
         settings = replace(self.settings, top_k=max(top_k, self.settings.top_k))
 
         def answers(decoded: dict[str, np.ndarray], *_: Any) -> list[Answers]:
             return [ranked[:top_k] for ranked in self._all_answers(decoded)]
 
-        return self.predict_by(inputs, settings=settings, is_one=is_record(inputs), answers=answers)
+        return self.predict_by(
+            inputs, settings=settings, precision=precision, is_one=is_record(inputs), answers=answers
+        )
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a question with its context."""

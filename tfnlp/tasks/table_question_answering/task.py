@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, final
 
@@ -19,6 +19,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, UnsupportedModelError
 from tfnlp.outputs import TableAnswer
+from tfnlp.precision import Precision
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features, Outputs
@@ -88,9 +89,9 @@ class TableQuestionAnswerer(Task):
         names = self.config.aggregation_labels or {i: str(i) for i in range(count)}
         return Supervision(tuple(names[i] for i in range(count)), bool(count and self.config.use_answer_as_supervision))
 
-    def call_head(self, inputs: Features) -> dict[str, Any]:
+    def call_head(self, run: Callable[..., Any], inputs: Features) -> dict[str, Any]:
         """Run the head. Returns logits of tokens and, if there are aggregations, of those."""
-        outputs_of_head = self.head(inputs)
+        outputs_of_head = run(inputs)
         outputs = {"logits": outputs_of_head.logits, "logits_aggregation": outputs_of_head.logits_aggregation}
         return {name: values for name, values in outputs.items() if values is not None}
 
@@ -132,8 +133,9 @@ class TableQuestionAnswerer(Task):
             )
         return {}
 
-    def training_model(self) -> keras.Model:
+    def training_model(self, precision: Precision | None = None) -> keras.Model:
         """Return the Keras model that learns: features and targets in, logits out; its loss is transformers'."""
+        self.checkpoint.network(precision or "float32")  # raises: there is no network of ours
         inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name)
                   for name, spec in self.tokenizer.specs.items()}  # fmt: skip
         for name, target in self.targets.items():

@@ -14,6 +14,7 @@ from tfnlp.data.sources import Source
 from tfnlp.errors import DataError
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label
+from tfnlp.precision import Precision
 from tfnlp.reports import ClassificationReport
 from tfnlp.rows import Rows
 from tfnlp.running import Outputs
@@ -83,12 +84,13 @@ class NextSentencePrediction(Task):
 
     # Prediction
 
-    def predict(self, inputs: Any) -> Any:
+    def predict(self, inputs: Any, *, precision: Precision | None = None) -> Any:
         """Tell whether texts follow others.
 
         Args:
             inputs: a pair of texts, as a tuple or a dict of `text` and `text_pair`; a list of pairs; or an iterable,
                 whose answers then come as a generator.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one pair a `Label`, `IsNext` or `NotNext`; for a list, `Predictions`: a sequence of those.
@@ -96,7 +98,7 @@ class NextSentencePrediction(Task):
         Raises:
             DataError: if an input is no pair.
         """
-        return self.predict_by(inputs, is_one=isinstance(inputs, (str, tuple, dict)))
+        return self.predict_by(inputs, precision=precision, is_one=isinstance(inputs, (str, tuple, dict)))
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a pair of texts."""

@@ -19,6 +19,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Label, Labels
+from tfnlp.precision import Precision
 from tfnlp.reports import ClassificationReport, RegressionReport
 from tfnlp.rows import Rows
 from tfnlp.running import Outputs
@@ -201,13 +202,14 @@ class SequenceClassifier(Task):
 
     # Prediction
 
-    def predict(self, inputs: Any, *, top_k: int | None = None) -> Any:
+    def predict(self, inputs: Any, *, top_k: int | None = None, precision: Precision | None = None) -> Any:
         """Label texts.
 
         Args:
             inputs: a text; a pair of texts, as a tuple or a dict of `text` and `text_pair`; a list of either; or an
                 iterable, whose answers then come as a generator that reads 2,048 texts at a time.
             top_k: how many labels to give, the likeliest first; more than there are gives all.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one text a `Label`; with `top_k`, or where a text may have several labels, `Labels`: those that reach
@@ -221,12 +223,12 @@ class SequenceClassifier(Task):
         _ = self.known_labels
         is_one = isinstance(inputs, (str, tuple, dict))
         if top_k is None:
-            return self.predict_by(inputs, is_one=is_one)
+            return self.predict_by(inputs, precision=precision, is_one=is_one)
 
         def answers(decoded: dict[str, np.ndarray], *_: Any) -> list[Labels]:
             return [labels[:top_k] for labels in self.kind.ranked(decoded)]
 
-        return self.predict_by(inputs, is_one=is_one, answers=answers)
+        return self.predict_by(inputs, precision=precision, is_one=is_one, answers=answers)
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text, or a pair of them."""

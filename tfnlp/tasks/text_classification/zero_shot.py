@@ -17,6 +17,7 @@ from tfnlp.errors import ArgumentError, DataError, LabelError
 from tfnlp.export import ties
 from tfnlp.labels import LabelMap
 from tfnlp.outputs import Label, Labels
+from tfnlp.precision import Precision
 from tfnlp.reports import ClassificationReport
 from tfnlp.rows import Rows, as_numpy
 from tfnlp.running import Outputs
@@ -160,6 +161,7 @@ class ZeroShotClassifier(Task):
         *,
         multi_label: bool | None = None,
         hypothesis_template: str | None = None,
+        precision: Precision | None = None,
     ) -> Any:
         """Score labels for texts.
 
@@ -168,6 +170,7 @@ class ZeroShotClassifier(Task):
             labels: to choose among; all are scored.
             multi_label: another than the classifier's own.
             hypothesis_template: another than the classifier's own.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             `Labels` for one text, the likeliest first, else `Predictions`: a sequence of those.
@@ -186,7 +189,7 @@ class ZeroShotClassifier(Task):
         def as_record(given: Any, number: int) -> Record:
             return {"text": as_text(given, number), "labels": names}
 
-        return self.predict_by(texts, settings=settings, is_one=is_one, as_record=as_record)
+        return self.predict_by(texts, settings=settings, precision=precision, is_one=is_one, as_record=as_record)
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text, and put labels beside it by which an exported model is compared."""

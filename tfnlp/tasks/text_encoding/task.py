@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -17,6 +17,7 @@ from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.outputs import Predictions
 from tfnlp.padding import flattened
+from tfnlp.precision import Precision
 from tfnlp.reports import AccuracyReport, RegressionReport
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Features, Outputs
@@ -81,12 +82,12 @@ class TextEncoder(Task):
 
     # The network
 
-    def call_head(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def call_head(self, run: Callable[..., Any], inputs: dict[str, Any]) -> dict[str, Any]:
         """Run the network, and pool. Returns vectors of shape `(batch, length, hidden)` and `(batch, hidden)`."""
         for layer in self.head.submodules:
             if layer.name == "pooler":  # of next sentence prediction: not used here, and so not trained
                 layer.trainable = False
-        vectors = self.checkpoint.network()(inputs)["last_hidden_state"]
+        vectors = run(inputs)["last_hidden_state"]
         return {_TOKENS: vectors, _TEXT: Pooling(self.settings.pooling)(vectors, inputs["attention_mask"])}
 
     def kept(self, outputs: dict[str, tf.Tensor], features: Features, inside: tf.Tensor) -> Outputs:
@@ -176,11 +177,12 @@ class TextEncoder(Task):
 
     # Prediction
 
-    def predict(self, texts: Any) -> Any:
+    def predict(self, texts: Any, *, precision: Precision | None = None) -> Any:
         """Return the vectors of texts.
 
         Args:
             texts: a text, or a dict of `text`; a list of them; or an iterable, whose vectors come as a generator.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             For one text shape `(hidden,)`, for a list `(texts, hidden)`, float32.
@@ -188,7 +190,7 @@ class TextEncoder(Task):
         Raises:
             DataError: if a text is no string.
         """
-        vectors = self.predict_by(texts, is_one=isinstance(texts, (str, dict)))
+        vectors = self.predict_by(texts, precision=precision, is_one=isinstance(texts, (str, dict)))
         if not isinstance(vectors, Predictions):
             return vectors
         return np.stack(list(vectors)) if vectors else np.zeros((0, self.config.hidden_size), np.float32)

@@ -16,6 +16,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.labels import OUTSIDE, LabelMap, Span
 from tfnlp.outputs import Entities, Entity
+from tfnlp.precision import Precision
 from tfnlp.reports import Report
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Features, Outputs
@@ -194,13 +195,14 @@ class TokenClassifier(Task):
 
     # Prediction
 
-    def predict(self, texts: Any, *, aggregation: Aggregation | None = None) -> Any:
+    def predict(self, texts: Any, *, aggregation: Aggregation | None = None, precision: Precision | None = None) -> Any:
         """Find the entities of texts.
 
         Args:
             texts: a text; the words of one (a list of str inside a list); a list of either; or an iterable, whose
                 answers then come as a generator, so that it may be endless; it reads 2,048 texts at a time.
             aggregation: another than the settings' one.
+            precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
 
         Returns:
             `Entities` for one text, else `Predictions`: a sequence of `Entities`, one for each text, in its order.
@@ -213,7 +215,7 @@ class TokenClassifier(Task):
         """
         _ = self.known_labels
         settings = self.settings if aggregation is None else replace(self.settings, aggregation=aggregation)
-        return self.predict_by(texts, settings=settings, is_one=is_one_text(texts))
+        return self.predict_by(texts, settings=settings, precision=precision, is_one=is_one_text(texts))
 
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text, or the words of one."""
@@ -258,14 +260,12 @@ class TokenClassifier(Task):
     ) -> list[Entities]:
         """Write entities down."""
         answers = []
-        counts = decoded["num_entities"].tolist()
         columns = [decoded[f"entity_{name}"].tolist() for name in ("label", "start", "end", "score")]
-        for i, (record, count) in enumerate(zip(records, counts, strict=True)):
+        for i, (record, count) in enumerate(zip(records, decoded["num_entities"].tolist(), strict=True)):
             text = record["text"] if "text" in record else " ".join(record["words"])
             parts = zip(*(column[i][:count] for column in columns), strict=True)
-            answers.append(
-                Entities(text, (Entity(label.decode(), a, b, text[a:b], score) for label, a, b, score in parts))
-            )
+            entities = (Entity(label.decode(), a, b, text[a:b], score) for label, a, b, score in parts)
+            answers.append(Entities(text, entities))
         return answers
 
 
