@@ -1,6 +1,6 @@
 """How many tokens a second `generate` makes, on GPT-2 and T5 of 6 layers of 256 with random weights.
 
-    python -m benchmarks.generation [--tokens 64] [--rounds 6]
+    python -m benchmarks generate [--tokens 64] [--rounds 6]
 
 Beside it: PyTorch's `generate`, and that of transformers' TensorFlow head, eagerly (once, since it takes so long) and
 compiled by XLA. The ways take turns in one run; only ratios count. PyTorch on two threads collapses beside other work,
@@ -9,7 +9,6 @@ so the best round of each stands beside the median. All ways must make the same 
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -101,18 +100,3 @@ def compare(kind: str, num_prompts: int, num_tokens: int, rounds: int) -> None:
     for name, spent in seconds.items():
         best, middle = count / min(spent), count / median(spent)
         print(f"{kind}, {num_prompts} prompts, {name}: {best:.0f} tokens/s ({middle:.0f}), first {first[name]:.1f} s")
-
-
-def main() -> None:
-    """Read the arguments and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=6)
-    options = parser.parse_args()
-    for kind in ("gpt2", "t5"):
-        for num_prompts in (1, 8):
-            compare(kind, num_prompts, options.tokens, options.rounds)
-
-
-if __name__ == "__main__":
-    main()

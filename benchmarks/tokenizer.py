@@ -1,22 +1,22 @@
 """Compare the graph tokenizer with the Rust tokenizer: differences, of decoded text too, and speed.
 
-    python -m benchmarks.tokenizer TOKENIZER_DIR... [--data DIR...] [--random 100000]
+    python -m benchmarks tokenize TOKENIZER_DIR... [--data DIR] [--random 100000]
 
 A directory holds `tokenizer.json`, or the vocabulary files of one family; of which, its name says: `bert_uncased`.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from benchmarks.corpora import corpus_lines, random_strings
 from tfnlp import GraphTokenizer
@@ -112,19 +112,18 @@ def table_bytes(value: Any) -> int:
     return 0
 
 
-def main() -> None:
-    """Read the arguments and print a few lines for each tokenizer."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tokenizers", nargs="+", type=Path)
-    parser.add_argument("--data", type=Path, nargs="*", default=[], help="directories of text")
-    parser.add_argument("--random", type=int, default=100_000, help="how many random strings to compare")
-    parser.add_argument("--speed", type=int, default=50_000, help="how many lines to measure speed on")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th line of the data")
-    arguments = parser.parse_args()
-    lines = [line for directory in arguments.data for line in corpus_lines(directory)][:: arguments.every]
-    strings = list(random_strings(arguments.random))
+def measure(
+    tokenizers: Annotated[list[Path], typer.Argument(help="Directories, or files `tokenizer.json`.")],
+    data: Annotated[list[Path], typer.Option(help="Directories of text.")] = [],  # noqa: B006 -- typer's way
+    random: Annotated[int, typer.Option(help="How many random strings to compare.")] = 100_000,
+    speed: Annotated[int, typer.Option(help="How many lines to measure speed on.")] = 50_000,
+    every: Annotated[int, typer.Option(help="Take every n-th line of the data.")] = 1,
+) -> None:
+    """The tokenizer in the graph beside the one in Rust: answers, speed, size of tables."""
+    lines = [line for directory in data for line in corpus_lines(directory)][::every]
+    strings = list(random_strings(random))
     print(f"{len(lines):,} lines of data, {len(strings):,} random strings, batches of {BATCH_SIZE}", flush=True)
-    for path in arguments.tokenizers:
+    for path in tokenizers:
         rust = load(path)
         start = time.perf_counter()
         graph = GraphTokenizer(rust)
@@ -137,7 +136,7 @@ def main() -> None:
         tables = table_bytes(cached(source, compile_tokenizer)) / len(source.encode())
         wrong = differences(graph, rust, lines + strings)
         unwritten = decoding_differences(graph, rust, (lines + strings)[:: max(1, len(lines) // 50_000)])
-        ours, theirs, ratio = speeds(graph, rust, lines or strings, every=max(1, len(lines) // arguments.speed))
+        ours, theirs, ratio = speeds(graph, rust, lines or strings, every=max(1, len(lines) // speed))
         print(
             f"{path.name}: {len(wrong)} differ, {len(unwritten)} in decoding; compiled in {compiled:.2f} s, "
             f"again in {again:.2f} s, tables {tables:.2f} times tokenizer.json; graph "
@@ -148,7 +147,3 @@ def main() -> None:
         )
         for line in [*wrong[:5], *unwritten[:5]]:
             print("   ", ascii(line[:100]))
-
-
-if __name__ == "__main__":
-    main()

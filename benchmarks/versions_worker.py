@@ -1,6 +1,6 @@
 """Answers in a process of its own: for each line of standard input, does what it names and prints its seconds.
 
-python benchmarks/prediction_worker.py MODEL DATA, with the version of tfnlp to measure on PYTHONPATH
+python benchmarks/versions_worker.py MODEL DATA, with the version of tfnlp to measure on PYTHONPATH
 """
 
 from __future__ import annotations
