@@ -113,9 +113,9 @@ def start_anew(module: str, names: list[str], options: Mapping[str, Any], rounds
 
 def _serve(module: str, name: str, options: Mapping[str, Any]) -> None:
     """Prepare a contender, and run it for each line of standard input."""
-    prepare: Callable[..., Callable[[], Any]] = importlib.import_module(
-        f"benchmarks.contenders.{module}"
-    ).CONTENDERS[name]
+    prepare: Callable[..., Callable[[], Any]] = importlib.import_module(f"benchmarks.contenders.{module}").CONTENDERS[
+        name
+    ]
     run = prepare(**options)
     for _ in sys.stdin:
         start = time.perf_counter()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from tfnlp.errors import ArgumentError, VersionError
 
@@ -65,6 +69,32 @@ def has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags.read_text(encoding="utf-8").split()))
 
 
+@contextmanager
+def as_traced() -> Iterator[None]:
+    """Run graphs in this thread as they were traced.
+
+    TensorFlow optimizes a graph when it is first run, which takes longer than many runs of one that is long and cheap.
+    """
+    from tensorflow.python.eager import context
+
+    current = context.context()
+    before = current.function_call_options
+    current.function_call_options = context.FunctionCallOptions(before.executor_type, _plain_config())
+    try:
+        yield
+    finally:
+        current.function_call_options = before
+
+
+@cache
+def _plain_config() -> Any:
+    from tensorflow.core.protobuf import config_pb2
+
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+
 def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Write a part over values from a place on, in a graph that XLA compiles: it writes no more than the part."""
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
@@ -72,4 +102,4 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["check_one_replica", "has_bfloat16", "keras", "tf", "update_slice"]
+__all__ = ["as_traced", "check_one_replica", "has_bfloat16", "keras", "tf", "update_slice"]

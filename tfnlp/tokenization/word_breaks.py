@@ -45,9 +45,9 @@ def word_breaks() -> np.ndarray:
     """
     import numpy as np  # not above: the command line reads this module, and starts at once
 
-    points = range(sys.maxunicode + 1)
-    categories = (unicodedata.category(chr(point)) for point in points)
-    is_apart = np.array([category[0] in "PSZ" or category in ("Cc", "Cn", "Co") for category in categories])
+    every = "".join(map(unicodedata.category, map(chr, range(sys.maxunicode + 1))))  # two letters for each
+    categories = np.frombuffer(every.encode(), "S2")
+    is_apart = np.isin(categories.astype("S1"), [b"P", b"S", b"Z"]) | np.isin(categories, [b"Cc", b"Cn", b"Co"])
     for first, last in _UNSPACED:
         is_apart[first : last + 1] = True
     return np.flatnonzero(np.diff(is_apart, prepend=False)).astype(np.int32)
