@@ -5,7 +5,7 @@ from tfnlp import AdamW, LinearSchedule, Recipe
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
 from tfnlp.training.callbacks import check_callbacks
-from tfnlp.training.optimizer import create_training_variables
+from tfnlp.training.optimizer import prepare_first_step
 
 
 def variables():
@@ -121,7 +121,7 @@ def test_the_training_step_is_traced_once(optimizer):
     inputs = keras.Input([3])
     model = keras.Model(inputs, {"logits": Counting()(keras.layers.Dense(2)(inputs))})
     model.compile(optimizer=optimizer, loss={"logits": keras.losses.MeanSquaredError()})
-    create_training_variables(model)
+    prepare_first_step(model)
     traces.clear()
     model.fit(np.ones([4, 3]), {"logits": np.ones([4, 2])}, verbose=0)
     assert len(traces) == 1

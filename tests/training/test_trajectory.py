@@ -8,7 +8,7 @@ from tests.marks import slow_case
 from tests.tiny import write_checkpoint
 from tfnlp import SequenceClassifier
 from tfnlp.tasks.text_classification.records import MULTI, REGRESSION, SINGLE
-from tfnlp.training.optimizer import create_training_variables
+from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
@@ -39,7 +39,7 @@ def test_losses_equal_pytorchs_in_every_step(problem_type, tmp_path):
     batches = list(ours.dataset(records, batch_size=2))
     plan = Recipe(epochs=1, learning_rate=RATE, warmup=WARM_UP / STEPS)
     ours.model.compile(optimizer=plan.build_optimizer(STEPS), loss=ours.loss(plan))
-    create_training_variables(ours.model)
+    prepare_first_step(ours.model)
     losses = [ours.model.train_on_batch(*batches[step % len(batches)]) for step in range(STEPS)]
 
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "start").train()

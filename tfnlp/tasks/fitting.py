@@ -13,7 +13,7 @@ from tfnlp.data import batches
 from tfnlp.data.batches import RowSource
 from tfnlp.data.sources import Source
 from tfnlp.training.callbacks import EpochReport, check_callbacks
-from tfnlp.training.optimizer import create_training_variables
+from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
 
 
@@ -89,7 +89,7 @@ def fit(
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
     model.compile(optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights)
-    create_training_variables(model)
+    prepare_first_step(model)
     if validation is not None:
         callbacks = [EpochReport(lambda: task.evaluate(validation)), *callbacks]
     task.start_from(source)
