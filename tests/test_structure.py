@@ -125,7 +125,9 @@ def test_versions_are_checked(monkeypatch):
     monkeypatch.setattr(_backend, "_version", versions.get)
     _backend.check_versions()
     versions["transformers"] = (5, 1)
-    with pytest.raises(VersionError, match=r"^tfnlp works with transformers>=4\.57,<5\.0; 5\.1 is installed\.$"):
+    _backend.check_versions()
+    versions["transformers"] = (6, 0)
+    with pytest.raises(VersionError, match=r"^tfnlp works with transformers>=4\.57,<6\.0; 6\.0 is installed\.$"):
         _backend.check_versions()
     versions |= {"transformers": (4, 57), "tf_keras": (2, 19)}
     with pytest.raises(VersionError, match=r"^tf-keras must have TensorFlow's minor version"):

@@ -177,9 +177,11 @@ def build_tokenizer(
     if family.kind == "bytes":
         return kind(*_train_bytes(directory, texts), model_max_length=62)
     if family.kind == "pieces":
-        return as_saved(kind(_train_pieces(directory, texts, model_type), model_max_length=62))
+        _train_pieces(directory / kind.vocab_files_names["vocab_file"], texts, model_type)
+        return as_saved(kind.from_pretrained(str(directory), model_max_length=62))
     if family.kind == "unigram":
-        return kind(tokenizer_object=_train_unigram(texts), model_max_length=64)
+        kind(tokenizer_object=_train_unigram(texts), model_max_length=64).save_pretrained(str(directory))
+        return kind.from_pretrained(str(directory))  # transformers 5 puts together anew what ALBERT's has
     names = dict(zip(Family("Bert").special, family.special, strict=True))
     file = directory / "vocab.txt"
     letters = sorted({letter for text in texts for letter in text.lower() if not letter.isspace()} - set(VOCABULARY))
@@ -204,20 +206,19 @@ def _train_unigram(texts: list[str]) -> Any:
     return trained._tokenizer
 
 
-def _train_pieces(directory: Path, texts: list[str], model_type: str) -> str:
+def _train_pieces(file: Path, texts: list[str], model_type: str) -> None:
     import sentencepiece
 
-    file = directory / "texts.txt"
-    file.write_text("\n".join(texts * 4), encoding="utf-8")
+    lines = file.with_name("texts.txt")
+    lines.write_text("\n".join(texts * 4), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(file),
-        model_prefix=str(directory / "spiece"),
+        input=str(lines),
+        model_prefix=str(file.with_suffix("")),
         vocab_size=60 if texts is TEXTS else 150,
         hard_vocab_limit=False,
         minloglevel=2,
         model_type=model_type,
     )
-    return str(directory / "spiece.model")
 
 
 def build_learner(architecture: str, directory: Path, **options: Any) -> Any:
@@ -239,6 +240,8 @@ def build_task(task: Any, architecture: str, directory: Path, config_options: di
     config = build_config(architecture, len(tokenizer), **config_options)
     if not FAMILIES[architecture].is_alone:
         config.num_hidden_layers = 1
+        if getattr(config, "layer_types", None):  # of transformers 5
+            config.layer_types = config.layer_types[:1]
     names = (
         "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout", "dropout_rate",
         "attention_dropout", "activation_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",

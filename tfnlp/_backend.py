@@ -17,7 +17,7 @@ from tfnlp.errors import ArgumentError, VersionError
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _TENSORFLOW = ((2, 20), (2, 22))
-_TRANSFORMERS = ((4, 57), (5, 0))
+_TRANSFORMERS = ((4, 57), (6, 0))
 
 
 def _version(package: str) -> tuple[int, int]:
@@ -49,6 +49,11 @@ check_versions()
 
 import tensorflow as tf
 import tf_keras as keras
+
+
+def has_transformers_heads() -> bool:
+    """Tell whether the transformers that is installed has TensorFlow heads: version 5 has none."""
+    return _version("transformers") < (5, 0)
 
 
 def check_one_replica() -> None:
@@ -102,4 +107,4 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["as_traced", "check_one_replica", "has_bfloat16", "keras", "tf", "update_slice"]
+__all__ = ["as_traced", "check_one_replica", "has_bfloat16", "has_transformers_heads", "keras", "tf", "update_slice"]

@@ -8,7 +8,8 @@ import pytest
 import tfnlp
 from tests.tiny import ARCHITECTURES, LABELS, build_config
 from tfnlp._backend import tf
-from tfnlp.checkpoints.heads import AutoHead, position_limit
+from tfnlp.checkpoints.heads import AutoHead
+from tfnlp.checkpoints.sizes import position_limit
 from tfnlp.checkpoints.upstream import HEADS_OF_NO_AUTO_CLASS
 from tfnlp.checkpoints.weight_files import SafetensorsFile
 from tfnlp.checkpoints.weights import output_bias, pytorch_weights, save_safetensors

@@ -7,8 +7,9 @@ from tests.networks.references import auto_class_of, build_reference, head_cases
 from tfnlp._backend import tf
 from tfnlp.checkpoints.heads import AutoHead
 from tfnlp.checkpoints.weights import variables_by_name
-from tfnlp.networks.heads import HeadNetwork, OwnHead
+from tfnlp.networks.heads import HeadNetwork
 from tfnlp.networks.layers import Mode
+from tfnlp.networks.own_heads import OwnHead
 from tfnlp.networks.weights import from_variables
 
 torch = pytest.importorskip("torch")

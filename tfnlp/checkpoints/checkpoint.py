@@ -15,9 +15,9 @@ from tfnlp.checkpoints.heads import (
     find_file,
     load_config,
     network_options,
-    position_limit,
     save_config,
 )
+from tfnlp.checkpoints.sizes import position_limit
 from tfnlp.checkpoints.vocabulary import with_vocabulary
 from tfnlp.checkpoints.weight_files import SAFETENSORS
 from tfnlp.checkpoints.weights import (
@@ -186,8 +186,8 @@ class Checkpoint:
         check_precision(precision)
         assert self._head is not None, "a head that is built"
         head, is_plain = self._head, precision == "float32"
-        named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype if is_plain else precision))
-        if not self.runs_head and has_network(self.auto_class, self.config, named):
+        if not self.runs_head and has_network(self.auto_class, self.config):
+            named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype if is_plain else precision))
             if not is_plain and not has_bfloat16():
                 logger.warning("this processor computes no products in bfloat16: they will be slower than in float32")
             return HeadNetwork(head, self.auto_class, named)

@@ -12,22 +12,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tfnlp._backend import keras
+from tfnlp._backend import has_transformers_heads, keras
+from tfnlp.checkpoints.sizes import check_sizes
 from tfnlp.checkpoints.upstream import HEADS_OF_NO_AUTO_CLASS, import_heads, prepare_config, repair_head
 from tfnlp.checkpoints.weight_files import WEIGHT_FILES, SafetensorsFile, open_weights, shard_names
 from tfnlp.checkpoints.weights import LoadingReport, assign_weights, head_variables, initialise, variables_named
 from tfnlp.errors import CheckpointError, UnsupportedModelError, did_you_mean
-from tfnlp.networks.heads import OWN_HEADS, own_head_class
+from tfnlp.networks.own_heads import WITHOUT_HEAD, own_head_class, own_heads
 
 logger = logging.getLogger(__name__)
 
 # What says where a file is to be found, and not what is in it.
 LOCATION = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
-
-# Their first position is the pad id plus one, an inheritance from fairseq, so their tables hold fewer than they say.
-OFFSET_POSITIONS = ("camembert", "esm", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta")
-_NO_LIMIT = 1_000_000  # positions are relative
-_LARGE = 1 << 30  # weights, of which memory holds many
 
 
 @dataclass(frozen=True)
@@ -103,13 +99,19 @@ class AutoHead:
 
     def _head_class(self, config: Any) -> Any:
         known = head_names(self.name)
+        if config.model_type not in known and not has_transformers_heads():
+            raise UnsupportedModelError(
+                f"{config.model_type!r} has no {self.name} of tfnlp's own, and transformers 5 has none in TensorFlow: "
+                f"`pip install 'transformers<5'`, or take one of {', '.join(sorted(known))}."
+            )
         if config.model_type not in known:
             raise UnsupportedModelError(
                 f"transformers has no {self.name} for the architecture {config.model_type!r}."
                 f"{did_you_mean(config.model_type, sorted(known))} It has one for {', '.join(sorted(known))}."
             )
-        own = own_head_class(self.name, config.model_type)
-        return own or getattr(import_heads(), known[config.model_type][0])
+        if config.model_type in WITHOUT_HEAD or not has_transformers_heads():
+            return own_head_class(self.name, config.model_type)
+        return getattr(import_heads(), known[config.model_type][0])
 
 
 @cache
@@ -121,9 +123,12 @@ def architectures(auto_class: str) -> frozenset[str]:
 @cache
 def head_names(auto_class: str) -> dict[str, tuple[str, ...]]:
     """Return the classes that an auto class holds for each model type, the one to build first."""
+    ours = own_heads(auto_class)
+    if not has_transformers_heads():
+        return {kind: (name,) for kind, name in ours.items()}
     others = HEADS_OF_NO_AUTO_CLASS.get(auto_class)
     entries = others or getattr(import_heads(), auto_class)._model_mapping._model_mapping
-    entries = {**entries, **OWN_HEADS.get(auto_class, {})}
+    entries = {**entries, **{kind: name for kind, name in ours.items() if kind in WITHOUT_HEAD}}
     return {kind: entry if isinstance(entry, tuple) else (entry,) for kind, entry in entries.items()}
 
 
@@ -170,31 +175,6 @@ def network_options(config: Any) -> tuple[str, ...]:
     return tuple(sorted(name for name in own | synonyms if not name.startswith("_")))
 
 
-def position_limit(config: Any, tokenizer_limit: int | None) -> int:
-    """Return the longest row that a network takes, from its table of positions and its tokenizer's own limit."""
-    positions = getattr(config, "max_position_embeddings", None) or 0
-    if config.model_type in OFFSET_POSITIONS:
-        positions -= (config.pad_token_id or 0) + 1
-    limits = [limit for limit in (positions, tokenizer_limit or 0) if limit > 0]
-    return min(limits, default=_NO_LIMIT)
-
-
-def check_sizes(config: Any, files: list[str]) -> None:
-    """Refuse a configuration that asks for larger weights than files hold: building them would exhaust memory.
-
-    Raises:
-        CheckpointError: naming the field.
-    """
-    num_bytes = sum(os.path.getsize(file) for file in files)
-    for field, power in (("hidden_size", 2), ("vocab_size", 1), ("intermediate_size", 1), ("num_hidden_layers", 1)):
-        size = getattr(config, field, None)
-        if isinstance(size, int) and size**power > max(num_bytes, _LARGE):
-            raise CheckpointError(
-                f"{Path(files[0]).parent}: `config.json` says `{field}` {size:,}, and all weights together have "
-                f"{num_bytes:,} bytes: the two do not belong together. Download the checkpoint again."
-            )
-
-
 def weight_files(name_or_path: str | Path, **location: Any) -> list[str]:
     """Return the files of a checkpoint's weights, of the first of `WEIGHT_FILES` that there is.
 
@@ -231,7 +211,12 @@ def _is_tensorflow_layout(file: str) -> bool:
 
 
 def _load_tensorflow_layout(model: keras.Model, files: list[str]) -> LoadingReport:
-    """Load files that TensorFlow wrote, which transformers still reads well."""
+    """Load files that TensorFlow wrote, which transformers 4 reads well."""
+    if not has_transformers_heads():
+        raise CheckpointError(
+            f"{files[0]}: TensorFlow wrote this file, which is read by transformers 4 only: `pip install "
+            "'transformers<5'`, load and `save` it there, and it is in PyTorch's layout."
+        )
     from transformers import modeling_tf_utils
 
     try:

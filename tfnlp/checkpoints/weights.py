@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.upstream import constant_variables, pytorch_aliases, pytorch_layout, pytorch_name
 from tfnlp.errors import CheckpointError
-from tfnlp.networks.heads import OwnHead
+from tfnlp.networks.own_heads import OwnHead
 
 logger = logging.getLogger(__name__)
 
@@ -182,13 +182,13 @@ def _places(model: keras.Model) -> Iterator[_Place]:
 
     The axes turn a variable's array into PyTorch's; their `argsort` turns it back.
     """
-    from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
-
     if isinstance(model, OwnHead):
         yield from (
             _Place(value, (name,), (1, 0) if turned else None) for name, (value, turned) in model.named_weights.items()
         )
         return
+    from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
+
     rename = getattr(model, "tf_to_pt_weight_rename", lambda name: (name,))
     for variable in model.trainable_weights + model.non_trainable_weights:
         name, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)

@@ -8,7 +8,8 @@ from tfnlp.checkpoints.weights import variables_by_name
 from tfnlp.generation.decoders import Decoder
 from tfnlp.generation.heads import Seq2SeqDecoder, decoder_of
 from tfnlp.generation.networks import NetworkDecoder, NetworkSeq2SeqDecoder
-from tfnlp.networks.families.decoders import decoder_network, encoder_decoder_network
+from tfnlp.networks.families.decoders import decoder_network
+from tfnlp.networks.families.encoder_decoders import encoder_decoder_network
 from tfnlp.networks.weights import from_variables
 
 

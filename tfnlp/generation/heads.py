@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from tfnlp._backend import tf
-from tfnlp.checkpoints.heads import OFFSET_POSITIONS
+from tfnlp.checkpoints.sizes import OFFSET_POSITIONS
 from tfnlp.checkpoints.upstream import encoder_output
 from tfnlp.generation.decoders import Decoder, Memory, Started, positions_of
 

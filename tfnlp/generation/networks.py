@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from tfnlp._backend import tf
 from tfnlp.generation.decoders import Memory, Started, positions_of
-from tfnlp.networks.families.decoders import DecoderNetwork, EncoderDecoderNetwork
+from tfnlp.networks.families.decoders import DecoderNetwork
+from tfnlp.networks.families.encoder_decoders import EncoderDecoderNetwork
 from tfnlp.networks.reading import keys_across, run_stack
 from tfnlp.networks.stacks import Cache, KeysAndValues, grown, written
 

@@ -177,3 +177,13 @@ def _log_buckets(distances: tf.Tensor, num_buckets: int, max_distance: int) -> t
     steps = tf.math.ceil(tf.math.log(far / middle) / math.log((max_distance - 1) / middle) * (middle - 1))
     buckets = (tf.cast(steps, tf.int32) + middle) * tf.sign(distances)
     return tf.where(tf.abs(distances) <= middle, distances, buckets)
+
+
+def sines(count: int, size: int) -> np.ndarray:
+    """Return the vectors of positions that are computed (Vaswani et al. 2017), sines before cosines.
+
+    Returns:
+        Shape `(count, size)`, float32.
+    """
+    angles = np.arange(count)[:, None] / 10000 ** (2 * (np.arange(size) // 2) / size)
+    return np.concatenate([np.sin(angles[:, ::2]), np.cos(angles[:, 1::2])], 1).astype(np.float32)

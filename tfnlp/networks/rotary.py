@@ -18,8 +18,8 @@ def inverse_frequencies(config: Any) -> np.ndarray | None:
         Shape `(head size / 2,)`, float32; None: its `rope_type` is none of `default`, `linear` and `llama3`.
     """
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    frequencies = plain_frequencies(size, config.rope_theta)
-    scaling = getattr(config, "rope_scaling", None) or {}
+    scaling = rotary_options(config)
+    frequencies = plain_frequencies(size, scaling["rope_theta"])
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "linear":
         frequencies = frequencies / scaling["factor"]
@@ -28,6 +28,23 @@ def inverse_frequencies(config: Any) -> np.ndarray | None:
     elif kind != "default":
         return None
     return frequencies.astype(np.float32)
+
+
+def rotary_options(config: Any, kind: str | None = None) -> dict[str, Any]:
+    """Return what a configuration says of rotary positions: `rope_theta`, and how it is changed for longer texts.
+
+    Args:
+        config: of transformers 4, which has two fields for it, or of version 5, which has one.
+        kind: of layers, where they differ (ModernBERT): `full_attention` or `sliding_attention`.
+    """
+    together = getattr(config, "rope_parameters", None)
+    if together is not None:
+        return dict(together if kind is None else together[kind])
+    scaling = getattr(config, "rope_scaling", None) or {}
+    if kind is None:
+        return {"rope_theta": config.rope_theta, **scaling}
+    own = config.local_rope_theta if kind == "sliding_attention" else None
+    return {"rope_theta": config.global_rope_theta if own is None else own, **scaling}
 
 
 def plain_frequencies(size: int, theta: float) -> np.ndarray:

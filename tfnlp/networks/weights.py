@@ -14,13 +14,15 @@ class Weight(NamedTuple):
 
     Attributes:
         shape: as TensorFlow keeps it: kernels of dense layers are `(in, out)`.
-        start: what it begins with: `normal`, `zeros` or `ones`.
+        start: what it begins with: `normal`, `zeros`, `ones` or `sines`.
         is_turned: whether PyTorch keeps it the other way round.
+        is_kept: whether it is never trained: it plays no part here, or is computed.
     """
 
     shape: tuple[int, ...]
     start: str = "normal"
     is_turned: bool = False
+    is_kept: bool = False
 
 
 class Named:
@@ -52,10 +54,19 @@ class Named:
         """Return a table of vectors, of shape `(count, size)`."""
         return self._take(f"{self._prefix}{name}.weight", Weight((count, size)))
 
+    def sines(self, name: str, count: int, size: int) -> Any:
+        """Return a table of sines, which is never trained, of shape `(count, size)`."""
+        return self._take(f"{self._prefix}{name}.weight", Weight((count, size), "sines", is_kept=True))
+
     def dense(self, name: str, size_in: int, size_out: int, *, has_bias: bool = True, is_turned: bool = True) -> Dense:
         """Return a dense layer; `is_turned`: PyTorch keeps its kernel as `(out, in)`."""
         kernel = self._take(f"{self._prefix}{name}.weight", Weight((size_in, size_out), is_turned=is_turned))
         return Dense(kernel, self.vector(f"{name}.bias", size_out) if has_bias else None, self.dtype)
+
+    def keep_dense(self, name: str, size_in: int, size_out: int) -> None:
+        """Ask for a dense layer that plays no part, and is saved with the others."""
+        self._take(f"{self._prefix}{name}.weight", Weight((size_in, size_out), is_turned=True, is_kept=True))
+        self._take(f"{self._prefix}{name}.bias", Weight((size_out,), "zeros", is_kept=True))
 
     def attention(
         self, names: Sequence[str], size: int, *norms: Norm | None, inner: int = 0, has_bias: bool = True

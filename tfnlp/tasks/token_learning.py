@@ -10,7 +10,8 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.checkpoints.weights import variables_by_name
-from tfnlp.networks.families.decoders import decoder_network, encoder_decoder_network
+from tfnlp.networks.families.decoders import decoder_network
+from tfnlp.networks.families.encoder_decoders import encoder_decoder_network
 from tfnlp.networks.output import Output
 from tfnlp.networks.weights import from_variables
 from tfnlp.precision import Precision

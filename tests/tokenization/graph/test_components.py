@@ -72,6 +72,7 @@ NORMALIZERS = {
             normalizers.Replace("``", '"'),
             normalizers.Replace("a", "xyz"),
             normalizers.Replace("-", ""),
+            normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), "  "),
             normalizers.Replace(Regex(" {2,}"), "▁"),
             normalizers.Replace(Regex(r"\s+"), " "),
             normalizers.Replace(Regex("[0-9]"), "9"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfnlp.networks.layers import ACTIVATIONS, Attention, Dense, FeedForward
 from tfnlp.networks.positions import Disentangled, Distances, Relative
-from tfnlp.networks.rotary import plain_frequencies
+from tfnlp.networks.rotary import plain_frequencies, rotary_options
 from tfnlp.networks.stacks import Embeddings, Layer, Rates, Stack
 from tfnlp.networks.weights import Named
 
@@ -119,7 +119,7 @@ def _albert(config: Any, named: Named) -> Stack | None:
         projection=named.dense("encoder.embedding_hidden_mapping_in", width, size),
     )
     layers = tuple(one for group in counts for one in groups[group])
-    rates = Rates(rate, config.attention_probs_dropout_prob, rate)  # PyTorch never calls the one of feed-forward layers
+    rates = Rates(rate, config.attention_probs_dropout_prob, rate)  # PyTorch never calls that of feed-forward layers
     return _post_norm(config, embeddings, layers, rates)
 
 
@@ -145,8 +145,8 @@ def _mpnet(config: Any, named: Named) -> Stack:
     layers = tuple(layer(i) for i in range(config.num_hidden_layers))
     count, heads = config.relative_attention_num_buckets, config.num_attention_heads
     relative = Relative(named.table("encoder.relative_attention_bias", count, heads), _MPNET_MAX_DISTANCE)
-    stack = _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
-    return stack._replace(relative=relative)
+    rates = Rates(rate, config.attention_probs_dropout_prob, rate, rate)
+    return _post_norm(config, embeddings, layers, rates)._replace(relative=relative)
 
 
 def _deberta_v2(config: Any, named: Named) -> Stack | None:
@@ -203,8 +203,7 @@ def _deberta_v2(config: Any, named: Named) -> Stack | None:
         )
     layers = tuple(layer(i) for i in range(config.num_hidden_layers))
     stack = _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
-    head_size = size // config.num_attention_heads
-    return stack._replace(scale=1 / math.sqrt(head_size * (1 + len(kinds))), distances=distances)
+    return stack._replace(scale=stack.scale / math.sqrt(1 + len(kinds)), distances=distances)
 
 
 def _disentangled(
@@ -219,12 +218,17 @@ def _disentangled(
 
 
 def _modernbert(config: Any, named: Named) -> Stack | None:
-    if getattr(config, "rope_scaling", None):
+    rotary = {kind: rotary_options(config, kind) for kind in ("full_attention", "sliding_attention")}
+    if any(options.get("rope_type", "default") != "default" for options in rotary.values()):
         return None
     size, inner, heads = config.hidden_size, int(config.intermediate_size), config.num_attention_heads
     own, head_size = named.at("embeddings"), size // heads
-    far = plain_frequencies(head_size, config.global_rope_theta)
-    near = far if config.local_rope_theta is None else plain_frequencies(head_size, config.local_rope_theta)
+    far, near = (plain_frequencies(head_size, options["rope_theta"]) for options in rotary.values())
+
+    kinds = getattr(config, "layer_types", None) or [  # transformers 5 lists them
+        "sliding_attention" if i % config.global_attn_every_n_layers else "full_attention"
+        for i in range(config.num_hidden_layers)
+    ]
 
     def norm(one: Named, name: str) -> Any:
         return one.norm(name, size, config.norm_eps, has_bias=config.norm_bias)
@@ -232,7 +236,7 @@ def _modernbert(config: Any, named: Named) -> Stack | None:
     def layer(i: int) -> Layer:
         one = named.at(f"layers.{i}")
         attention, mlp = one.at("attn"), one.at("mlp")
-        is_local = i % config.global_attn_every_n_layers != 0
+        is_local = kinds[i] == "sliding_attention"
         return Layer(
             Attention(
                 attention.dense("Wqkv", size, 3 * size, has_bias=config.attention_bias), None, None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
-from tfnlp.checkpoints.heads import position_limit
+from tfnlp.checkpoints.sizes import position_limit
 from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text

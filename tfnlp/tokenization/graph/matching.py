@@ -72,6 +72,26 @@ class OfKinds:
         return Spans(is_match, starts | _is_one_of(kind, self.single))
 
 
+@dataclass(frozen=True)
+class Runs:
+    r"""Matches runs of two or more characters of a class, and some of its characters alone: `\s{2,}|[\n\r\t]`.
+
+    Attributes:
+        kinds: 1 for a character of the class, 2 for one that matches alone, 0 for others.
+    """
+
+    kinds: CharacterTable
+
+    def __call__(self, characters: Characters) -> Spans:
+        """Find the matches."""
+        kind = self.kinds(characters.points)
+        is_inside = kind > 0
+        run = tf.cumsum(tf.cast(characters.begins | changes(is_inside), tf.int32)) - 1
+        is_long = tf.gather(tf.math.bincount(run), run) > 1
+        is_match = is_inside & (is_long | tf.equal(kind, 2))
+        return Spans(is_match, characters.begins | changes(is_match))
+
+
 def _is_one_of(kind: tf.Tensor, kinds: tuple[int, ...]) -> tf.Tensor:
     found = tf.zeros_like(kind, tf.bool)
     for one in kinds:
@@ -174,13 +194,27 @@ def compile_regex(regex: str) -> Pattern:
     if regex in (_GPT2, _CLIP):
         return english_words(takes_space=regex == _GPT2)
     found = _ONE_CLASS.fullmatch(regex)
+    runs = _compile_runs(regex) if found is None else None
+    if runs is not None:
+        return runs
     if not found:
         raise UnsupportedTokenizerError(
             f"The pattern {regex!r} is not reproduced in the graph: only one class of characters, once or repeated, "
-            "and the patterns of GPT-2 and CLIP are."
+            "runs of a class or one of its characters, and the patterns of GPT-2 and CLIP are."
         )
     kinds = build_character_table(_members(found["one"]))
     return OfKinds(kinds, (1,), () if found["many"] else (1,), int(found["least"] or 1))
+
+
+def _compile_runs(regex: str) -> Runs | None:
+    """Compile runs of a class, or one of some of its characters; None: the expression is something else."""
+    parts = [_ONE_CLASS.fullmatch(part) for part in regex.split("|")]
+    if len(parts) != 2 or parts[0] is None or parts[1] is None:
+        return None
+    if parts[0]["least"] != "2" or parts[1]["many"]:
+        return None
+    of_class, alone = _members(parts[0]["one"]), _members(parts[1]["one"])
+    return None if np.any(alone > of_class) else Runs(build_character_table(of_class + alone))
 
 
 def compile_pattern(pattern: dict[str, str]) -> Pattern:

@@ -1,0 +1,145 @@
+"""Heads that transformers has no code for: variables named as in PyTorch, made here and run through our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tfnlp._backend import keras, tf
+from tfnlp.errors import UnsupportedModelError
+from tfnlp.networks.families.decoders import CAUSAL_CLASSES
+from tfnlp.networks.families.encoder_decoders import SEQ2SEQ_CLASSES, EncoderDecoderNetwork
+from tfnlp.networks.families.encoder_heads import class_prefix_of, encoder_prefix_of, families_of
+from tfnlp.networks.heads import CAUSAL, SEQ2SEQ, HeadOutput, Network, network_of, run_network
+from tfnlp.networks.layers import ACTIVATIONS
+from tfnlp.networks.positions import sines
+from tfnlp.networks.weights import Named, Weight, from_variables, noted
+
+# Families that transformers never had a TensorFlow head for; the others have one in transformers 4.
+WITHOUT_HEAD = ("llama", "modernbert", "qwen2", "qwen3")
+# What decides whether there is a network.
+_DECISIVE = ("rope_scaling", "rope_parameters", "hidden_act", "hidden_activation", "activation_function", "is_decoder")
+
+
+class _Variables(keras.layers.Layer):
+    """Variables by names."""
+
+    def __init__(self, weights: Mapping[str, Weight], scale: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.named: dict[str, tuple[tf.Variable, bool]] = {}
+        for name, weight in weights.items():
+            start = {
+                "normal": keras.initializers.RandomNormal(stddev=scale),
+                "sines": lambda shape, dtype: tf.constant(sines(*shape), dtype),
+            }.get(weight.start, weight.start)
+            own = name.removesuffix("weight") + "gamma" if weight.start == "ones" else name
+            made = self.add_weight(
+                own, weight.shape, initializer=start, trainable=not weight.is_kept, experimental_autocast=False
+            )
+            self.named[name] = made, weight.is_turned
+        self.built = True
+
+
+class OwnHead(keras.Model):
+    """A head that transformers has no code for: its variables are made here, named as in PyTorch.
+
+    Attributes:
+        config: the Hugging Face configuration.
+        auto_class: of transformers, that it is of.
+        base_model_prefix: of the names of variables that are not of the task alone.
+        named_weights: its variables by PyTorch's names, and whether PyTorch keeps each the other way round.
+    """
+
+    auto_class: str
+    _keys_to_ignore_on_load_missing: tuple[str, ...] = (r"embed_positions\.weight$",)  # sines
+    # What PyTorch computes, and what it ties to another weight.
+    _keys_to_ignore_on_load_unexpected: tuple[str, ...] = (
+        r"rotary_emb\.inv_freq$",
+        r"(^|\.)(decoder|lm_head|generator_lm_head|vocab_projector)\.(weight|bias)$",
+        r"(encoder|decoder)\.embed_tokens\.weight$",
+    )
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.base_model_prefix = prefix_of(config.model_type)
+        weights = noted(self._described)
+        prefix = f"{self.base_model_prefix}."
+        of_base = {name: weight for name, weight in weights.items() if name.startswith(prefix)} or weights
+        of_task = {name: weight for name, weight in weights.items() if name not in of_base}
+        scale = _spread(config)
+        base = _Variables(of_base, scale, name=self.base_model_prefix)
+        setattr(self, self.base_model_prefix, base)
+        self.task_layers = _Variables(of_task, scale, name="task_layers")
+        self.named_weights = {**base.named, **self.task_layers.named}
+        self.built = True
+
+    def _described(self, named: Named) -> Network:
+        config = self.config
+        network = network_of(self.auto_class, config, named)
+        if network is None:
+            options = {name: getattr(config, name) for name in _DECISIVE if getattr(config, name, None) is not None}
+            told = ", ".join(f"`{name}={value!r}`" for name, value in options.items())
+            raise UnsupportedModelError(
+                f"{config.model_type} with {told} has no network here: it knows {', '.join(ACTIVATIONS)}, and rotary "
+                "positions of the types default, linear and llama3 (ModernBERT: default)."
+            )
+        return network
+
+    @property
+    def input_signature(self) -> dict[str, tf.TensorSpec]:
+        """Its inputs, as transformers' heads tell theirs."""
+        names = ["input_ids", "attention_mask"]
+        network = self._described(Named(lambda _, weight: weight))
+        if isinstance(network, EncoderDecoderNetwork):
+            names.append("decoder_input_ids")
+        elif network.stack.embeddings.types is not None:
+            names.append("token_type_ids")
+        return {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}
+
+    def build_in_name_scope(self) -> None:
+        """Do nothing: its weights are there from the start."""
+
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
+    def call(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        training: bool | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> HeadOutput:
+        """Run the network of its weights; see `run_network`."""
+        weights = {name: value for name, (value, _) in self.named_weights.items()}
+        network = self._described(from_variables(weights, tf.as_dtype(self.compute_dtype)))
+        asked = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
+        return run_network(network, inputs, training=bool(training), **asked)
+
+
+@cache
+def own_heads(auto_class: str) -> dict[str, str]:
+    """Return the names of classes of heads that can be made here, as transformers calls them, by model type."""
+    kinds = {CAUSAL: CAUSAL_CLASSES, SEQ2SEQ: SEQ2SEQ_CLASSES}
+    if auto_class in kinds:
+        return kinds[auto_class]
+    kind = auto_class.removeprefix("TFAutoModel") or "Model"
+    return {name: f"TF{class_prefix_of(name)}{kind}" for name in families_of(auto_class)}
+
+
+def own_head_class(auto_class: str, model_type: str) -> type[OwnHead]:
+    """Return the class of a head of ours, one of `own_heads`."""
+    name = own_heads(auto_class)[model_type]
+    return type(name, (OwnHead,), {"__doc__": OwnHead.__doc__, "auto_class": auto_class})
+
+
+def _spread(config: Any) -> float:
+    """Return the standard deviation of initial weights; T5 has one for each kind of layer, of which this is most's."""
+    for name in ("initializer_range", "init_std"):
+        if hasattr(config, name):
+            return getattr(config, name)
+    return config.initializer_factor * config.d_model**-0.5
+
+
+def prefix_of(model_type: str) -> str:
+    """Return what PyTorch's names of weights begin with that are not of the task alone."""
+    return "transformer" if model_type in ("gpt2", "t5", "mt5") else encoder_prefix_of(model_type) or "model"
