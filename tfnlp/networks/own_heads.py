@@ -25,12 +25,12 @@ _DECISIVE = ("rope_scaling", "rope_parameters", "hidden_act", "hidden_activation
 class _Variables(keras.layers.Layer):
     """Variables by names."""
 
-    def __init__(self, weights: Mapping[str, Weight], scale: float, **options: Any) -> None:
+    def __init__(self, weights: Mapping[str, Weight], config: Any, **options: Any) -> None:
         super().__init__(**options)
         self.named: dict[str, tuple[tf.Variable, bool]] = {}
         for name, weight in weights.items():
             start = {
-                "normal": keras.initializers.RandomNormal(stddev=scale),
+                "normal": keras.initializers.RandomNormal(stddev=_spread(config, name, weight.shape)),
                 "sines": lambda shape, dtype: tf.constant(sines(*shape), dtype),
             }.get(weight.start, weight.start)
             own = name.removesuffix("weight") + "gamma" if weight.start == "ones" else name
@@ -68,10 +68,9 @@ class OwnHead(keras.Model):
         prefix = f"{self.base_model_prefix}."
         of_base = {name: weight for name, weight in weights.items() if name.startswith(prefix)} or weights
         of_task = {name: weight for name, weight in weights.items() if name not in of_base}
-        scale = _spread(config)
-        base = _Variables(of_base, scale, name=self.base_model_prefix)
+        base = _Variables(of_base, config, name=self.base_model_prefix)
         setattr(self, self.base_model_prefix, base)
-        self.task_layers = _Variables(of_task, scale, name="task_layers")
+        self.task_layers = _Variables(of_task, config, name="task_layers")
         self.named_weights = {**base.named, **self.task_layers.named}
         self.built = True
 
@@ -132,12 +131,15 @@ def own_head_class(auto_class: str, model_type: str) -> type[OwnHead]:
     return type(name, (OwnHead,), {"__doc__": OwnHead.__doc__, "auto_class": auto_class})
 
 
-def _spread(config: Any) -> float:
-    """Return the standard deviation of initial weights; T5 has one for each kind of layer, of which this is most's."""
-    for name in ("initializer_range", "init_std"):
-        if hasattr(config, name):
-            return getattr(config, name)
-    return config.initializer_factor * config.d_model**-0.5
+def _spread(config: Any, name: str, shape: tuple[int, ...]) -> float:
+    """Return the standard deviation that a weight is drawn with, as transformers draws it in PyTorch."""
+    for field in ("initializer_range", "init_std"):
+        if hasattr(config, field):
+            return getattr(config, field)
+    if name == "shared.weight":  # of T5 from here on
+        return config.initializer_factor
+    size = shape[0] * config.d_kv if name.endswith(".q.weight") else shape[0]
+    return config.initializer_factor * (config.d_model if "relative" in name else size) ** -0.5
 
 
 def prefix_of(model_type: str) -> str:
