@@ -177,7 +177,7 @@ def build_tokenizer(
     if family.kind == "bytes":
         return kind(*_train_bytes(directory, texts), model_max_length=62)
     if family.kind == "pieces":
-        _train_pieces(directory / kind.vocab_files_names["vocab_file"], texts, model_type)
+        train_pieces(directory / kind.vocab_files_names["vocab_file"], texts, model_type)
         return as_saved(kind.from_pretrained(str(directory), model_max_length=62))
     if family.kind == "unigram":
         kind(tokenizer_object=_train_unigram(texts), model_max_length=64).save_pretrained(str(directory))
@@ -206,7 +206,7 @@ def _train_unigram(texts: list[str]) -> Any:
     return trained._tokenizer
 
 
-def _train_pieces(file: Path, texts: list[str], model_type: str) -> None:
+def train_pieces(file: Path, texts: list[str], model_type: str) -> None:
     import sentencepiece
 
     lines = file.with_name("texts.txt")

@@ -11,4 +11,4 @@ def default_model(task: str) -> tuple[str, str]:
 
     supported: dict[str, Any] = SUPPORTED_TASKS
     model = supported[task]["default"]["model"]
-    return model.get("tf", model.get("pt"))
+    return model if isinstance(model, tuple) else model.get("tf", model.get("pt"))  # a tuple in version 5

@@ -122,7 +122,7 @@ def _lengthen_rows(task: Any) -> None:
 
 def _specific_options(task: Any, name: str) -> dict[str, Any]:
     """Return how a checkpoint makes texts in this pipeline; a prefix, as T5 has one, is set."""
-    specific = dict((task.config.task_specific_params or {}).get(name, {}))
+    specific = dict((getattr(task.config, "task_specific_params", None) or {}).get(name, {}))
     prefix = specific.pop("prefix", None)
     if prefix is not None and isinstance(task, Seq2SeqLM):
         task.settings = replace(task.settings, prefix=prefix)

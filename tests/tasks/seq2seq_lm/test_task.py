@@ -173,9 +173,10 @@ def test_wrong_input(lm, ask, error, message):
 
 def test_languages_are_chosen(tmp_path):
     transformers = pytest.importorskip("transformers")
-    from tests.tiny import _train_pieces
+    from tests.tiny import train_pieces
 
-    hf = transformers.MBartTokenizerFast(_train_pieces(tmp_path, TEXTS, "unigram"))
+    train_pieces(tmp_path / "pieces.model", TEXTS, "unigram")
+    hf = transformers.MBartTokenizerFast(str(tmp_path / "pieces.model"))
     tokenizer = Seq2SeqTokenizer(hf)
     with pytest.raises(
         ArgumentError, match=r"^`source_lang='xx'`: the tokenizer does not know this language; it knows "

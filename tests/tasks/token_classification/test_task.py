@@ -456,8 +456,8 @@ def test_from_config(tmp_path):
     tokenizer = build_tokenizer("bert", tmp_path)
     task = TokenClassifier.from_config(build_config("bert", len(tokenizer)), tokenizer, labels=LABELS)
     assert repr(task) == (
-        "TokenClassifier(bert, 5 labels, max_length=64, stride=16, aggregation='first', label_all_tokens=False, "
-        "grouping=None, ignore_labels=('O',))"
+        "TokenClassifier(bert, 5 labels, max_length=64, stride=16, precision='float32', aggregation='first', "
+        "label_all_tokens=False, grouping=None, ignore_labels=('O',))"
     )
     assert len(task.predict("Ada")) <= 1
 
