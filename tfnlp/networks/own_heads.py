@@ -19,7 +19,10 @@ from tfnlp.networks.weights import Named, Weight, from_variables, noted
 # Families that transformers never had a TensorFlow head for; the others have one in transformers 4.
 WITHOUT_HEAD = ("llama", "modernbert", "qwen2", "qwen3")
 # What decides whether there is a network.
-_DECISIVE = ("rope_scaling", "rope_parameters", "hidden_act", "hidden_activation", "activation_function", "is_decoder")
+_DECISIVE = (
+    "rope_scaling", "rope_parameters", "hidden_act", "hidden_activation", "activation_function",
+    "classifier_activation", "is_decoder",
+)  # fmt: skip
 
 
 class _Variables(keras.layers.Layer):

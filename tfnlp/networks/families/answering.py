@@ -20,7 +20,8 @@ TOKENS, TEXTS, ANSWERS, CHOICES, MASKED, VECTORS, FOLLOWING = (
 )  # fmt: skip
 SPANS = ("start_logits", "end_logits")
 
-Builder = Callable[[Any, Named, Stack], Answer]
+# From a configuration, what takes weights, and an encoder; None: an option of the configuration has no network here.
+Builder = Callable[[Any, Named, Stack], Answer | None]
 
 
 def _rate(config: Any, *names: str) -> float:
@@ -82,16 +83,25 @@ def pooled(
         count: of what is answered; None: the labels.
     """
 
-    def answer(config: Any, named: Named, stack: Stack) -> Answer:
+    def answer(config: Any, named: Named, stack: Stack) -> Answer | None:
         del stack
-        size = config.hidden_size
-        first = Step(
-            named.dense(pooler, size, size),
-            ACTIVATIONS[getattr(config, activation, activation)],
-            rate=_rate(config, *first_rates),
-        )
+        size, through = config.hidden_size, ACTIVATIONS.get(getattr(config, activation, activation))
+        if through is None:
+            return None
+        first = Step(named.dense(pooler, size, size), through, rate=_rate(config, *first_rates))
         dense = named.dense(last, size, config.num_labels if count is None else count)
         return Answer(steps=(first, Step(dense, rate=_rate(config, *rates))), pooling="first")
+
+    return answer
+
+
+def summarized(rate: str) -> Builder:
+    """Return ELECTRA's choice among texts, as far as it is by the first vector; `rate` as of `pooled`."""
+    by_first = pooled("sequence_summary.summary", activation="summary_activation", rates=(rate,), count=1)
+
+    def answer(config: Any, named: Named, stack: Stack) -> Answer | None:
+        is_by_first = config.summary_type == "first" and config.summary_use_proj
+        return by_first(config, named, stack) if is_by_first else None
 
     return answer
 
@@ -107,7 +117,9 @@ def masked(dense: str, norm: str, bias: str, *, activation: str | None = None, e
         epsilon: of the norm; None: the configuration's.
     """
 
-    def answer(config: Any, named: Named, stack: Stack) -> Answer:
+    def answer(config: Any, named: Named, stack: Stack) -> Answer | None:
+        if not getattr(config, "legacy", True):  # DeBERTa's other head
+            return None
         width = getattr(config, "embedding_size", config.hidden_size)
         through: Activation = stack.activation if activation is None else ACTIVATIONS[activation]
         step = Step(
@@ -124,11 +136,13 @@ def masked(dense: str, norm: str, bias: str, *, activation: str | None = None, e
 def modernbert(auto_class: str) -> Builder:
     """Return ModernBERT's answer: by a layer with a norm, which all its heads have."""
 
-    def answer(config: Any, named: Named, stack: Stack) -> Answer:
-        size, pooling = config.hidden_size, None
+    def answer(config: Any, named: Named, stack: Stack) -> Answer | None:
+        size, pooling, through = config.hidden_size, None, ACTIVATIONS.get(config.classifier_activation)
+        if through is None:
+            return None
         step = Step(
             named.dense("head.dense", size, size, has_bias=config.classifier_bias),
-            ACTIVATIONS[config.classifier_activation],
+            through,
             named.norm("head.norm", size, config.norm_eps, has_bias=config.norm_bias),
         )
         if auto_class == MASKED:

@@ -19,6 +19,7 @@ from tfnlp.networks.families.answering import (
     modernbert,
     pooled,
     spans,
+    summarized,
     tokens,
     vectors,
 )
@@ -67,9 +68,8 @@ def encoder_network(auto_class: str, config: Any, named: Named) -> EncoderNetwor
     if family is None or auto_class not in family.heads:
         return None
     stack = encoder_stack(config, named.at(family.prefix))
-    if stack is None:
-        return None
-    return EncoderNetwork(stack, family.heads[auto_class](config, named, stack), padding_id(config))
+    answer = None if stack is None else family.heads[auto_class](config, named, stack)
+    return None if stack is None or answer is None else EncoderNetwork(stack, answer, padding_id(config))
 
 
 def families_of(auto_class: str) -> tuple[str, ...]:
@@ -175,9 +175,7 @@ _FAMILIES: dict[str, _Family] = {
                 first_rates=_CLASSIFIER_RATES,
             ),
             ANSWERS: spans(),
-            CHOICES: pooled(
-                "sequence_summary.summary", activation="summary_activation", rates=("summary_last_dropout",), count=1
-            ),
+            CHOICES: summarized("summary_last_dropout"),
             MASKED: masked(
                 "generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias",
                 activation="gelu",
