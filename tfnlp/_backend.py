@@ -51,6 +51,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 
+@cache
 def has_transformers_heads() -> bool:
     """Tell whether the transformers that is installed has TensorFlow heads: version 5 has none."""
     return _version("transformers") < (5, 0)
@@ -84,7 +85,7 @@ def as_traced() -> Iterator[None]:
 
     current = context.context()
     before = current.function_call_options
-    current.function_call_options = context.FunctionCallOptions(before.executor_type, _plain_config())
+    current.function_call_options = _unoptimized(before.executor_type)
     try:
         yield
     finally:
@@ -92,12 +93,13 @@ def as_traced() -> Iterator[None]:
 
 
 @cache
-def _plain_config() -> Any:
+def _unoptimized(executor_type: str | None) -> Any:
     from tensorflow.core.protobuf import config_pb2
+    from tensorflow.python.eager import context
 
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
+    return context.FunctionCallOptions(executor_type, config)
 
 
 def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Tensor:

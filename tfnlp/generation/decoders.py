@@ -72,8 +72,3 @@ class Decoder(Protocol):
     def with_places(self, memory: Memory, more: tf.Tensor) -> Memory:
         """Return what is remembered with room for so many tokens more; as it is where it grows by itself."""
         ...
-
-
-def positions_of(mask: tf.Tensor, first: int = 0) -> tf.Tensor:
-    """Return the position of each token in its row, `first` for padding before it. Shape of `mask`, int32."""
-    return first + tf.maximum(tf.cumsum(mask, 1) - 1, 0)

@@ -8,7 +8,8 @@ from typing import Any
 from tfnlp._backend import tf
 from tfnlp.checkpoints.sizes import OFFSET_POSITIONS
 from tfnlp.checkpoints.upstream import encoder_output
-from tfnlp.generation.decoders import Decoder, Memory, Started, positions_of
+from tfnlp.generation.decoders import Decoder, Memory, Started
+from tfnlp.networks.positions import positions_of
 
 # Heads without a cache that can be used: none, or one whose length is read in Python, so that it can't grow in a graph.
 _WITHOUT_CACHE = ("mistral", "openai-gpt", "xglm")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tfnlp._backend import tf
-from tfnlp.generation.decoders import Memory, Started, positions_of
+from tfnlp.generation.decoders import Memory, Started
 from tfnlp.networks.families.decoders import DecoderNetwork
 from tfnlp.networks.families.encoder_decoders import EncoderDecoderNetwork
-from tfnlp.networks.reading import keys_across, run_stack
-from tfnlp.networks.stacks import Cache, KeysAndValues, grown, written
+from tfnlp.networks.positions import positions_of
+from tfnlp.networks.reading import Past, Texts, read_texts, run_stack
+from tfnlp.networks.stacks import Cache, KeysAndValues, Tokens, grown, written
 
 
 class _Caches:
@@ -45,14 +46,12 @@ class _Memory(NamedTuple):
 
     Attributes:
         made: keys and values of the decoder's own tokens, by layer.
-        across: the same of what an encoder has read; empty without one.
-        across_mask: 1 for tokens that it has read. Shape `(rows, texts)`, int32.
+        texts: the same of what an encoder has read; empty without one.
         matrix: of the output, which all rows share, made once; empty where XLA takes it out of its loop by itself.
     """
 
     made: tuple[KeysAndValues, ...]
-    across: tuple[KeysAndValues, ...]
-    across_mask: tf.Tensor
+    texts: Texts
     matrix: tf.Tensor | tuple[()]
 
 
@@ -68,10 +67,8 @@ class _OverNetwork:
     def step(self, tokens: tf.Tensor, place: tf.Tensor, mask: tf.Tensor, memory: _Memory) -> tuple[tf.Tensor, Memory]:
         """Read one token more."""
         positions = tf.reduce_sum(mask, 1, keepdims=True) - 1
-        reading = run_stack(
-            self._stack, tokens[:, None], positions, self._caches.mask(mask, place), place=place,
-            cache=self._caches.put, before=memory.made, across=memory.across, across_mask=memory.across_mask,
-        )  # fmt: skip
+        new = Tokens(tokens[:, None], positions, self._caches.mask(mask, place))
+        reading = run_stack(self._stack, new, Past(memory.made, place, self._caches.put), memory.texts)
         matrix = self._output.matrix() if isinstance(memory.matrix, tuple) else memory.matrix
         return self._output(reading.hidden, matrix), memory._replace(made=reading.remembered)
 
@@ -92,9 +89,10 @@ class _OverNetwork:
 
     def shapes(self, memory: _Memory) -> Memory:
         """Return the shapes of keys and values, of the prompts' mask, and of the output's matrix."""
-        texts, caches = tf.TensorShape([None, None]), self._caches
+        caches = self._caches
+        texts = Texts(caches.shapes(memory.texts.remembered), tf.TensorShape([None, None]))
         matrix = () if isinstance(memory.matrix, tuple) else memory.matrix.shape
-        return _Memory(caches.shapes(memory.made), caches.shapes(memory.across), texts, matrix)
+        return _Memory(caches.shapes(memory.made), texts, matrix)
 
 
 class NetworkDecoder(_OverNetwork):
@@ -105,10 +103,10 @@ class NetworkDecoder(_OverNetwork):
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        reading = run_stack(self._stack, ids, positions_of(mask), mask)
+        reading = run_stack(self._stack, Tokens(ids, positions_of(mask), mask))
         last = tf.reshape(reading.hidden, [tf.shape(ids)[0], -1, reading.hidden.shape[-1]])[:, -1]
         matrix = self._matrix()
-        memory = _Memory(self._caches.with_places(reading.remembered, most), (), mask[:, :0], matrix)
+        memory = _Memory(self._caches.with_places(reading.remembered, most), Texts((), mask[:, :0]), matrix)
         return Started(ids, mask, self._first_logits(last, matrix), memory)
 
 
@@ -124,12 +122,10 @@ class NetworkSeq2SeqDecoder(_OverNetwork):
     def read(self, features: dict[str, tf.Tensor], most: tf.Tensor) -> Started:
         """Read prompts."""
         ids, mask = features["input_ids"], features["attention_mask"]
-        texts = run_stack(self._encoder, ids, positions_of(tf.ones_like(mask)), mask)
-        num_rows = tf.shape(ids)[0]
-        across = keys_across(self._stack, texts.hidden, num_rows)
-        tokens = tf.fill([num_rows, 1], self._start_id)
+        texts = read_texts(self._encoder, self._stack, ids, mask)
+        tokens = tf.fill([tf.shape(ids)[0], 1], self._start_id)
         own = tf.ones_like(tokens)
-        reading = run_stack(self._stack, tokens, positions_of(own), own, across=across, across_mask=mask)
+        reading = run_stack(self._stack, Tokens(tokens, positions_of(own), own), texts=texts)
         matrix = self._matrix()
-        memory = _Memory(self._caches.with_places(reading.remembered, most), across, mask, matrix)
+        memory = _Memory(self._caches.with_places(reading.remembered, most), texts, matrix)
         return Started(tokens, own, self._first_logits(reading.hidden, matrix), memory)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import abc
+from collections.abc import Mapping
 from typing import Any
 
 from tfnlp._backend import keras, tf
@@ -10,8 +11,10 @@ from tfnlp.networks.families.decoders import DecoderNetwork, decoder_network
 from tfnlp.networks.families.encoder_decoders import EncoderDecoderNetwork, encoder_decoder_network
 from tfnlp.networks.families.encoder_heads import EncoderNetwork, encoder_network
 from tfnlp.networks.layers import Mode
-from tfnlp.networks.reading import Reading, keys_across, run_stack
-from tfnlp.networks.weights import Named
+from tfnlp.networks.positions import positions_of
+from tfnlp.networks.reading import Reading, read_texts, run_stack
+from tfnlp.networks.stacks import Tokens
+from tfnlp.networks.weights import UNWEIGHTED, Named
 
 Network = EncoderNetwork | DecoderNetwork | EncoderDecoderNetwork
 
@@ -35,7 +38,7 @@ def network_of(auto_class: str, config: Any, named: Named) -> Network | None:
 
 def has_network(auto_class: str, config: Any) -> bool:
     """Tell whether a head of this configuration can be run through `run_network`."""
-    return isinstance(network_of(auto_class, config, Named(lambda _, weight: weight)), EncoderNetwork | DecoderNetwork)
+    return isinstance(network_of(auto_class, config, UNWEIGHTED), EncoderNetwork | DecoderNetwork)
 
 
 class HeadOutput(dict[str, Any]):
@@ -81,13 +84,11 @@ def run_network(
     """
     if isinstance(network, EncoderDecoderNetwork):
         return _run_both(network, inputs, Mode(training), output_hidden_states=output_hidden_states)
-    shape = tf.shape(inputs["input_ids"])
+    shape, mode = tf.shape(inputs["input_ids"]), Mode(training)
     flat = {name: tf.reshape(values, [-1, shape[-1]]) for name, values in inputs.items()}
     ids, mask = flat["input_ids"], flat["attention_mask"]
-    mode = Mode(training)
-    reading = run_stack(
-        network.stack, ids, _positions(network, ids, mask), mask, types=flat.get("token_type_ids"), mode=mode
-    )
+    tokens = Tokens(ids, _positions(network, ids, mask), mask, flat.get("token_type_ids"))
+    reading = run_stack(network.stack, tokens, mode=mode)
     if isinstance(network, EncoderNetwork):
         outputs = HeadOutput(network.answer(reading.hidden, mask, mode))
         if inputs["input_ids"].shape.rank == 3:
@@ -106,19 +107,15 @@ def _run_both(
 ) -> HeadOutput:
     """Run an encoder over texts and a decoder over what is to be said of them, each token seeing those before it."""
     ids, mask, said = inputs["input_ids"], inputs["attention_mask"], inputs["decoder_input_ids"]
-    texts = run_stack(network.encoder, ids, _places(ids), mask, mode=mode)
-    across = keys_across(network.stack, texts.hidden, tf.shape(ids)[0])
-    reading = run_stack(
-        network.stack, said, _places(said), tf.ones_like(said), across=across, across_mask=mask, mode=mode
-    )
+    texts, own = read_texts(network.encoder, network.stack, ids, mask, mode), tf.ones_like(said)
+    reading = run_stack(network.stack, Tokens(said, positions_of(own), own), texts=texts, mode=mode)
     outputs = HeadOutput(logits=_per_token(network.output(reading.hidden), said))
     if output_hidden_states:
-        states = (*reading.states[:-1], reading.hidden)
-        outputs["decoder_hidden_states"] = tuple(_per_token(state, said) for state in states)
+        outputs["decoder_hidden_states"] = tuple(_per_token(state, said) for state in _states(network, reading))
     return outputs
 
 
-def _states(network: EncoderNetwork | DecoderNetwork, reading: Reading) -> tuple[tf.Tensor, ...]:
+def _states(network: Network, reading: Reading) -> tuple[tf.Tensor, ...]:
     """Return the states that transformers gives: of decoders, the last one is that after the norm."""
     if isinstance(network, EncoderNetwork):
         return reading.states
@@ -128,27 +125,42 @@ def _states(network: EncoderNetwork | DecoderNetwork, reading: Reading) -> tuple
 def _positions(network: EncoderNetwork | DecoderNetwork, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Return the position of each token, from 0. Shape `(rows, length)`, int32."""
     if not isinstance(network, EncoderNetwork):
-        return tf.maximum(tf.cumsum(mask, 1) - 1, 0)
+        return positions_of(mask)
     if network.padding_id is None:
-        return _places(ids)
+        return positions_of(tf.ones_like(ids))
     is_counted = tf.cast(tf.not_equal(ids, network.padding_id), tf.int32)
     return tf.cumsum(is_counted, 1) * is_counted - 1
-
-
-def _places(ids: tf.Tensor) -> tf.Tensor:
-    return tf.zeros_like(ids) + tf.range(tf.shape(ids)[1])
 
 
 def _per_token(values: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
     return tf.reshape(values, [*tf.unstack(tf.shape(ids)), values.shape[-1]])
 
 
-class HeadNetwork(keras.layers.Layer):
+class OverNetwork(abc.ABC):
+    """What is called as a head is, and runs a network."""
+
+    @abc.abstractmethod
+    def network(self) -> Network:
+        """Return the network: anew each time, since Keras would wrap its tuples into its own."""
+
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
+    def call(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        training: bool | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> HeadOutput:
+        """Run the network; see `run_network`."""
+        asked = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
+        return run_network(self.network(), inputs, training=bool(training), **asked)
+
+
+class HeadNetwork(OverNetwork, keras.layers.Layer):
     """Runs the variables of a head through a network of ours; takes and gives what the head does.
 
     Attributes:
         head: the head, which owns the variables.
-        product_dtype: that products are computed in; the rest is float32.
     """
 
     def __init__(self, head: keras.Model, auto_class: str, named: Named) -> None:
@@ -160,21 +172,11 @@ class HeadNetwork(keras.layers.Layer):
             named: takes its variables, and says what products are computed in.
         """
         super().__init__(name=head.name, dtype="float32")
-        self.head, self.product_dtype = head, named.dtype
-        # A function, since Keras would wrap the tuples of a network into its own.
-        self._network: Callable[[], Any] = lambda: network_of(auto_class, head.config, named)
+        self.head, self._auto_class, self._named = head, auto_class, named
         self.built = True
 
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
-    def call(
-        self,
-        inputs: Mapping[str, tf.Tensor],
-        training: bool | None = None,
-        output_hidden_states: bool = False,
-        output_attentions: bool = False,
-    ) -> HeadOutput:
-        """Run the network; see `run_network`."""
-        return run_network(
-            self._network(), inputs, training=bool(training), output_hidden_states=output_hidden_states,
-            output_attentions=output_attentions,
-        )  # fmt: skip
+    def network(self) -> Network:
+        """Return the network of the head's variables."""
+        network = network_of(self._auto_class, self.head.config, self._named)
+        assert network is not None, "one that there is; see `has_network`"
+        return network

@@ -73,29 +73,27 @@ class Norm(NamedTuple):
 
     def __call__(self, values: tf.Tensor, mode: Mode = ANSWERING) -> tf.Tensor:
         """Return normalized values of the same shape, `(..., size)`; computed in float32."""
-        if self.is_centered and self.beta is not None and not mode.is_training and values.shape.rank == 2:
-            return self._in_one_kernel(values) if _fuses_norms() else self._by_ops(values)
-        return self._by_ops(values)
+        wide = tf.cast(values, tf.float32)
+        is_one_kernel = self.is_centered and self.beta is not None and values.shape.rank == 2 and _fuses_norms()
+        in_one = is_one_kernel and not mode.is_training
+        scaled = (self._in_one_kernel(wide) if in_one else self._by_ops(wide)) * tf.cast(self.gamma, tf.float32)
+        return tf.cast(scaled if self.beta is None else scaled + tf.cast(self.beta, tf.float32), values.dtype)
 
     def _in_one_kernel(self, values: tf.Tensor) -> tf.Tensor:
         """Normalize so that TensorFlow, on a CPU, makes one kernel of it: as a batch norm of rows as channels."""
-        count, size, dtype = tf.shape(values)[0], values.shape[-1], values.dtype
+        count, size = tf.shape(values)[0], values.shape[-1]
         nothing = tf.constant([], tf.float32)
         normalized = tf.raw_ops.FusedBatchNormV3(
-            x=tf.reshape(tf.cast(values, tf.float32), [1, count, size, 1]), scale=tf.ones([count]),
-            offset=tf.zeros([count]), mean=nothing, variance=nothing, epsilon=self.epsilon, data_format="NCHW",
-            is_training=True,
+            x=tf.reshape(values, [1, count, size, 1]), scale=tf.ones([count]), offset=tf.zeros([count]), mean=nothing,
+            variance=nothing, epsilon=self.epsilon, data_format="NCHW", is_training=True,
         ).y  # fmt: skip
-        scaled = tf.reshape(normalized, [count, size]) * tf.cast(self.gamma, tf.float32)
-        return tf.cast(scaled + tf.cast(self.beta, tf.float32), dtype)
+        return tf.reshape(normalized, [count, size])
 
     def _by_ops(self, values: tf.Tensor) -> tf.Tensor:
-        dtype, values = values.dtype, tf.cast(values, tf.float32)
         if self.is_centered:
             values = values - tf.reduce_mean(values, -1, keepdims=True)
         variance = tf.reduce_mean(tf.square(values), -1, keepdims=True)
-        scaled = values * tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
-        return tf.cast(scaled if self.beta is None else scaled + tf.cast(self.beta, tf.float32), dtype)
+        return values * tf.math.rsqrt(variance + self.epsilon)
 
 
 class Attention(NamedTuple):

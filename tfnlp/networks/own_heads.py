@@ -11,10 +11,10 @@ from tfnlp.errors import UnsupportedModelError
 from tfnlp.networks.families.decoders import CAUSAL_CLASSES
 from tfnlp.networks.families.encoder_decoders import SEQ2SEQ_CLASSES, EncoderDecoderNetwork
 from tfnlp.networks.families.encoder_heads import class_prefix_of, encoder_prefix_of, families_of
-from tfnlp.networks.heads import CAUSAL, SEQ2SEQ, HeadOutput, Network, network_of, run_network
+from tfnlp.networks.heads import CAUSAL, SEQ2SEQ, Network, OverNetwork, network_of
 from tfnlp.networks.layers import ACTIVATIONS
 from tfnlp.networks.positions import sines
-from tfnlp.networks.weights import Named, Weight, from_variables, noted
+from tfnlp.networks.weights import UNWEIGHTED, Named, Weight, from_variables, noted
 
 # Families that transformers never had a TensorFlow head for; the others have one in transformers 4.
 WITHOUT_HEAD = ("llama", "modernbert", "qwen2", "qwen3")
@@ -32,19 +32,16 @@ class _Variables(keras.layers.Layer):
         super().__init__(**options)
         self.named: dict[str, tuple[tf.Variable, bool]] = {}
         for name, weight in weights.items():
-            start = {
-                "normal": keras.initializers.RandomNormal(stddev=_spread(config, name, weight.shape)),
-                "sines": lambda shape, dtype: tf.constant(sines(*shape), dtype),
-            }.get(weight.start, weight.start)
             own = name.removesuffix("weight") + "gamma" if weight.start == "ones" else name
             made = self.add_weight(
-                own, weight.shape, initializer=start, trainable=not weight.is_kept, experimental_autocast=False
-            )
+                own, weight.shape, initializer=_initializer(config, name, weight), trainable=not weight.is_kept,
+                experimental_autocast=False,
+            )  # fmt: skip
             self.named[name] = made, weight.is_turned
         self.built = True
 
 
-class OwnHead(keras.Model):
+class OwnHead(OverNetwork, keras.Model):
     """A head that transformers has no code for: its variables are made here, named as in PyTorch.
 
     Attributes:
@@ -93,7 +90,7 @@ class OwnHead(keras.Model):
     def input_signature(self) -> dict[str, tf.TensorSpec]:
         """Its inputs, as transformers' heads tell theirs."""
         names = ["input_ids", "attention_mask"]
-        network = self._described(Named(lambda _, weight: weight))
+        network = self._described(UNWEIGHTED)
         if isinstance(network, EncoderDecoderNetwork):
             names.append("decoder_input_ids")
         elif network.stack.embeddings.types is not None:
@@ -103,19 +100,10 @@ class OwnHead(keras.Model):
     def build_in_name_scope(self) -> None:
         """Do nothing: its weights are there from the start."""
 
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
-    def call(
-        self,
-        inputs: Mapping[str, tf.Tensor],
-        training: bool | None = None,
-        output_hidden_states: bool = False,
-        output_attentions: bool = False,
-    ) -> HeadOutput:
-        """Run the network of its weights; see `run_network`."""
+    def network(self) -> Network:
+        """Return the network of its variables."""
         weights = {name: value for name, (value, _) in self.named_weights.items()}
-        network = self._described(from_variables(weights, tf.as_dtype(self.compute_dtype)))
-        asked = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
-        return run_network(network, inputs, training=bool(training), **asked)
+        return self._described(from_variables(weights, tf.as_dtype(self.compute_dtype)))
 
 
 @cache
@@ -132,6 +120,14 @@ def own_head_class(auto_class: str, model_type: str) -> type[OwnHead]:
     """Return the class of a head of ours, one of `own_heads`."""
     name = own_heads(auto_class)[model_type]
     return type(name, (OwnHead,), {"__doc__": OwnHead.__doc__, "auto_class": auto_class})
+
+
+def _initializer(config: Any, name: str, weight: Weight) -> Any:
+    if weight.start == "sines":
+        return lambda shape, dtype: tf.constant(sines(*shape), dtype)
+    if weight.start == "normal":
+        return keras.initializers.RandomNormal(stddev=_spread(config, name, weight.shape))
+    return weight.start
 
 
 def _spread(config: Any, name: str, shape: tuple[int, ...]) -> float:

@@ -12,6 +12,11 @@ from tfnlp._backend import tf
 from tfnlp.networks.layers import Dense, Mode, Norm, split_heads
 
 
+def positions_of(mask: tf.Tensor, first: int = 0) -> tf.Tensor:
+    """Return the position of each token in its row, `first` for padding before it. Shape of `mask`, int32."""
+    return first + tf.maximum(tf.cumsum(mask, 1) - 1, 0)
+
+
 class Relative(NamedTuple):
     """Positions as a bias on attention, by distance (T5, MPNet).
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from tfnlp._backend import tf
 from tfnlp.networks.layers import ANSWERING, Attention, Dense, Mode, Norm, attended, hidden_bias, split_heads
-from tfnlp.networks.positions import turning
-from tfnlp.networks.stacks import Cache, KeysAndValues, Layer, Stack, grown
+from tfnlp.networks.positions import positions_of, turning
+from tfnlp.networks.stacks import Cache, KeysAndValues, Layer, Stack, Tokens, grown
 
 
 class Reading(NamedTuple):
@@ -26,47 +26,56 @@ class Reading(NamedTuple):
     weights: tuple[tf.Tensor, ...]
 
 
+class Past(NamedTuple):
+    """What was read before.
+
+    Attributes:
+        remembered: keys and values of each layer; None: nothing was read.
+        place: of the first new token among the places.
+        cache: what puts new keys and values beside those of before.
+    """
+
+    remembered: tuple[KeysAndValues, ...] | None = None
+    place: tf.Tensor | int = 0
+    cache: Cache = grown
+
+
+NOTHING = Past()
+
+
+class Texts(NamedTuple):
+    """What an encoder has read, for a decoder that attends to it.
+
+    Attributes:
+        remembered: keys and values of each layer of the decoder.
+        mask: 1 for tokens. Shape `(rows, texts)`, int32.
+    """
+
+    remembered: tuple[KeysAndValues, ...]
+    mask: tf.Tensor
+
+
 def run_stack(
-    stack: Stack,
-    ids: tf.Tensor,
-    positions: tf.Tensor,
-    mask: tf.Tensor,
-    *,
-    types: tf.Tensor | None = None,
-    place: tf.Tensor | int = 0,
-    cache: Cache = grown,
-    before: tuple[KeysAndValues, ...] | None = None,
-    across: tuple[KeysAndValues, ...] | None = None,
-    across_mask: tf.Tensor | None = None,
-    mode: Mode = ANSWERING,
+    stack: Stack, tokens: Tokens, past: Past = NOTHING, texts: Texts | None = None, mode: Mode = ANSWERING
 ) -> Reading:
     """Run layers over tokens.
 
     Args:
         stack: of layers.
-        ids: of tokens that were not read before. Shape `(rows, length)`, int32.
-        positions: of these, from 0 in each text. Shape `(rows, length)`, int32.
-        mask: 1 for all tokens that are read, those of before included; 0 for padding and free places. Shape
-            `(rows, places)`, int32.
-        types: of tokens; None: all of the first. Shape `(rows, length)`, int32.
-        place: of the first of `ids` among the places.
-        cache: what puts new keys and values beside those of before.
-        before: keys and values of each layer, of tokens that were read before; None: there are none.
-        across: keys and values of each layer, of what an encoder has read.
-        across_mask: 1 for its tokens. Shape `(rows, texts)`, int32.
+        tokens: that were not read before.
+        past: what was.
+        texts: what an encoder has read; None: there is none.
         mode: whether it is to learn.
     """
-    reader = _Reader(stack, positions, mask, across_mask, place, cache, mode)
-    hidden = stack.embeddings(ids, positions, mask, types, mode, stack.rates.embeddings)
+    reader = _Reader(stack, tokens, past, texts, mode)
+    hidden = stack.embeddings(tokens, mode, stack.rates.embeddings)
     states, remembered, weights = [hidden], [], []
     for i, layer in enumerate(stack.layers):
-        old = None if before is None else before[i]
-        found = reader.attend_to_itself(layer, reader.before(hidden, layer.attention_norm), old)
+        found = reader.attend_to_itself(i, layer, reader.before(hidden, layer.attention_norm))
         hidden = reader.after(hidden, found.output, layer.attention_norm, stack.rates.attention)
         if layer.cross is not None:
-            assert across is not None, "a decoder with something to attend to"
-            texts = reader.attend_across(layer.cross, reader.before(hidden, layer.cross_norm), across[i])
-            hidden = reader.after(hidden, texts, layer.cross_norm, stack.rates.attention)
+            added = reader.attend_to_texts(i, layer.cross, reader.before(hidden, layer.cross_norm))
+            hidden = reader.after(hidden, added, layer.cross_norm, stack.rates.attention)
         inner = layer.feed_forward(
             reader.before(hidden, layer.feed_forward_norm), stack.activation, mode, stack.rates.inner
         )
@@ -79,16 +88,19 @@ def run_stack(
     return Reading(mode.drop(hidden, stack.rates.last), tuple(remembered), tuple(states), tuple(weights))
 
 
-def keys_across(stack: Stack, hidden: tf.Tensor, num_rows: tf.Tensor) -> tuple[KeysAndValues, ...]:
-    """Return keys and values of each layer of a decoder, of what an encoder has read: shape `(rows * texts, size)`."""
-    return tuple(
+def read_texts(encoder: Stack, decoder: Stack, ids: tf.Tensor, mask: tf.Tensor, mode: Mode = ANSWERING) -> Texts:
+    """Run an encoder over texts, of shape `(rows, texts)`, int32, and return what a decoder attends to of them."""
+    hidden = run_stack(encoder, Tokens(ids, positions_of(tf.ones_like(mask)), mask), mode=mode).hidden
+    num_rows = tf.shape(ids)[0]
+    remembered = tuple(
         (
-            split_heads(layer.cross.key(hidden), num_rows, stack.num_key_heads),
-            split_heads(layer.cross.value(hidden), num_rows, stack.num_key_heads),
+            split_heads(layer.cross.key(hidden), num_rows, decoder.num_key_heads),
+            split_heads(layer.cross.value(hidden), num_rows, decoder.num_key_heads),
         )
-        for layer in stack.layers
+        for layer in decoder.layers
         if layer.cross is not None and layer.cross.key is not None and layer.cross.value is not None
     )
+    return Texts(remembered, mask)
 
 
 class _Attention(NamedTuple):
@@ -102,18 +114,15 @@ class _Attention(NamedTuple):
 class _Reader:
     """The parts of a layer, and what all layers share: what is visible, and where tokens stand."""
 
-    def __init__(
-        self, stack: Stack, positions: tf.Tensor, mask: tf.Tensor, across_mask: tf.Tensor | None,
-        place: tf.Tensor | int, cache: Cache, mode: Mode,
-    ) -> None:  # fmt: skip
-        self._stack, self._place, self._cache, self._mode = stack, place, cache, mode
-        self._num_rows, length = tf.shape(positions)[0], tf.shape(positions)[1]
+    def __init__(self, stack: Stack, tokens: Tokens, past: Past, texts: Texts | None, mode: Mode) -> None:
+        self._stack, self._past, self._texts, self._mode = stack, past, texts, mode
+        self._num_rows, length = tf.shape(tokens.ids)[0], tf.shape(tokens.ids)[1]
         windows = {layer.window for layer in stack.layers}
-        self._biases = {window: _bias(stack, mask, place, length, window) for window in windows}
+        self._biases = {window: _bias(stack, tokens.mask, past.place, length, window) for window in windows}
         frequencies = [layer.frequencies for layer in stack.layers]
-        self._turns = {id(one): turning(one, positions) for one in frequencies}
+        self._turns = {id(one): turning(one, tokens.positions) for one in frequencies}
         self._vectors = None if stack.distances is None else stack.distances.vectors(length, mode)
-        self._across_bias = None if across_mask is None else hidden_bias(across_mask[:, None, None] > 0)
+        self._bias_of_texts = None if texts is None else hidden_bias(texts.mask[:, None, None] > 0)
 
     def before(self, hidden: tf.Tensor, norm: Norm | None) -> tf.Tensor:
         """Return what a part of a layer takes."""
@@ -124,14 +133,14 @@ class _Reader:
         total = hidden + tf.cast(self._mode.drop(added, rate), hidden.dtype)
         return total if norm is None or self._stack.norm_first else norm(total, self._mode)
 
-    def attend_to_itself(self, layer: Layer, values: tf.Tensor, old: KeysAndValues | None) -> _Attention:
-        """Attend to all tokens that are read, those of before included."""
-        stack, mode, turn = self._stack, self._mode, self._turns[id(layer.frequencies)]
-        queries, keys, others = _projected(layer.attention, values, self._num_rows, stack, is_long=old is None)
+    def attend_to_itself(self, i: int, layer: Layer, values: tf.Tensor) -> _Attention:
+        """Attend to all tokens that are read, those of before included; `i` is the layer's number."""
+        stack, past, mode, turn = self._stack, self._past, self._mode, self._turns[id(layer.frequencies)]
+        is_first = past.remembered is None
+        queries, keys, others = _projected(layer.attention, values, self._num_rows, stack, is_long=is_first)
         queries, keys = turn(queries), turn(keys)
-        old_keys, old_others = (None, None) if old is None else old
-        keys = self._cache(old_keys, keys, self._place)
-        others = self._cache(old_others, others, self._place)
+        old_keys, old_others = (None, None) if past.remembered is None else past.remembered[i]
+        keys, others = past.cache(old_keys, keys, past.place), past.cache(old_others, others, past.place)
         bias = self._biases[layer.window]
         if layer.disentangled is not None:
             assert stack.distances is not None, "a stack with vectors of distances"
@@ -139,11 +148,13 @@ class _Reader:
         found = attended(queries, keys, others, bias, stack.scale, mode, stack.rates.weights)
         return _Attention(layer.attention.output(found.values), (keys, others), found.weights)
 
-    def attend_across(self, cross: Attention, values: tf.Tensor, texts: KeysAndValues) -> tf.Tensor:
-        """Attend to what an encoder has read."""
+    def attend_to_texts(self, i: int, cross: Attention, values: tf.Tensor) -> tf.Tensor:
+        """Attend to what an encoder has read; `i` is the layer's number."""
+        assert self._texts is not None, "a decoder with something to attend to"
         stack = self._stack
         queries = split_heads(cross.query(values), self._num_rows, stack.num_heads)
-        found = attended(queries, *texts, self._across_bias, stack.scale, self._mode, stack.rates.weights)
+        texts = self._texts.remembered[i]
+        found = attended(queries, *texts, self._bias_of_texts, stack.scale, self._mode, stack.rates.weights)
         return cross.output(found.values)
 
 

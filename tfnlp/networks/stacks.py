@@ -33,6 +33,23 @@ class Rates(NamedTuple):
     last: float = 0.0
 
 
+class Tokens(NamedTuple):
+    """Tokens of rows that were not read before.
+
+    Attributes:
+        ids: Shape `(rows, length)`, int32.
+        positions: from 0 in each text. Shape `(rows, length)`, int32.
+        mask: 1 for all tokens that are read, those of before included; 0 for padding and free places. Shape
+            `(rows, places)`, int32.
+        types: None: all of the first. Shape `(rows, length)`, int32.
+    """
+
+    ids: tf.Tensor
+    positions: tf.Tensor
+    mask: tf.Tensor
+    types: tf.Tensor | None = None
+
+
 class Embeddings(NamedTuple):
     """From ids of tokens to vectors.
 
@@ -58,24 +75,21 @@ class Embeddings(NamedTuple):
     projects_first: bool = False
     hides_padding: bool = False
 
-    def __call__(
-        self, ids: tf.Tensor, positions: tf.Tensor, mask: tf.Tensor, types: tf.Tensor | None, mode: Mode, rate: float
-    ) -> tf.Tensor:
-        """Return vectors. Shape `(rows * length, size)`; the inputs are of shape `(rows, length)`, int32."""
-        hidden = tf.gather(self.tokens, tf.reshape(ids, [-1]))
+    def __call__(self, tokens: Tokens, mode: Mode, rate: float) -> tf.Tensor:
+        """Return vectors, with dropout by a rate. Shape `(rows * length, size)`."""
+        hidden = tf.gather(self.tokens, tf.reshape(tokens.ids, [-1]))
         hidden = hidden if self.scale == 1 else hidden * self.scale
         if self.positions is not None:
-            hidden += tf.gather(self.positions, tf.reshape(positions, [-1]) + self.first_position)
+            hidden += tf.gather(self.positions, tf.reshape(tokens.positions, [-1]) + self.first_position)
         if self.types is not None:
-            hidden += tf.gather(
-                self.types, tf.zeros_like(tf.reshape(ids, [-1])) if types is None else tf.reshape(types, [-1])
-            )
+            types = tf.zeros_like(tokens.ids) if tokens.types is None else tokens.types
+            hidden += tf.gather(self.types, tf.reshape(types, [-1]))
         if self.projection is not None and self.projects_first:
             hidden = tf.cast(self.projection(hidden), hidden.dtype)
         if self.norm is not None:
             hidden = self.norm(hidden, mode)
         if self.hides_padding:
-            hidden *= tf.cast(tf.reshape(mask, [-1, 1]), hidden.dtype)
+            hidden *= tf.cast(tf.reshape(tokens.mask, [-1, 1]), hidden.dtype)
         hidden = mode.drop(hidden, rate)
         if self.projection is not None and not self.projects_first:
             hidden = tf.cast(self.projection(hidden), hidden.dtype)

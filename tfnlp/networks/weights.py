@@ -95,6 +95,10 @@ def from_variables(weights: Mapping[str, Any], dtype: tf.DType = tf.float32) -> 
     return Named(lambda name, _: weights[name], dtype=dtype)
 
 
+# Takes nothing: for what a network is like, before there are weights.
+UNWEIGHTED = Named(lambda _, weight: weight)
+
+
 def noted(describe: Callable[[Named], Any]) -> dict[str, Weight]:
     """Return the weights that a description asks for, by name, in its order."""
     found: dict[str, Weight] = {}

@@ -10,8 +10,9 @@ from typing import Any
 
 from tfnlp._backend import keras
 from tfnlp.checkpoints.weights import variables_by_name
-from tfnlp.networks.families.decoders import decoder_network
-from tfnlp.networks.families.encoder_decoders import encoder_decoder_network
+from tfnlp.networks.families.decoders import DecoderNetwork
+from tfnlp.networks.families.encoder_decoders import EncoderDecoderNetwork
+from tfnlp.networks.heads import network_of
 from tfnlp.networks.output import Output
 from tfnlp.networks.weights import from_variables
 from tfnlp.precision import Precision
@@ -57,6 +58,5 @@ def loss(task: Any, recipe: Recipe) -> dict[str, keras.losses.Loss]:
 
 def _output(task: Any) -> Output | None:
     """Return how the head makes logits of its last vectors; None: we don't know."""
-    of_family = decoder_network if task.continues else encoder_decoder_network
-    network = of_family(task.config, from_variables(variables_by_name(task.head)))
-    return None if network is None else network.output
+    network = network_of(task.auto_class, task.config, from_variables(variables_by_name(task.head)))
+    return network.output if isinstance(network, DecoderNetwork | EncoderDecoderNetwork) else None
