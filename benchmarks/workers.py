@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -39,34 +39,53 @@ class Measured(NamedTuple):
         return median(self.seconds)
 
 
-class Worker:
-    """A contender in a process of its own."""
+class Process:
+    """A process that answers each line of its standard input with one that begins with `measured `."""
 
-    def __init__(self, module: str, name: str, options: Mapping[str, Any]) -> None:
-        self._name = f"{module}: {name}"
-        start = time.perf_counter()
+    def __init__(self, arguments: Sequence[str], **environment: str) -> None:
+        """Start Python with arguments and further variables of the environment."""
+        self._name = " ".join(arguments)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.workers", module, name, json.dumps(options)], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            [sys.executable, *arguments], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=os.environ | environment,
         )  # fmt: skip
-        self.run()
-        self.first = time.perf_counter() - start
 
-    def run(self) -> dict[str, float]:
-        """Run once. Returns `seconds`, and the process's `memory` so far, in MB."""
+    def ask(self, line: str = "") -> str:
+        """Write a line, and return what follows `measured ` in the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(file=self._process.stdin, flush=True)
-        for line in self._process.stdout:
-            if line.startswith("measured "):
-                return json.loads(line.removeprefix("measured "))
-        raise RuntimeError(f"the process of {self._name} ended; its error is above.")
+        print(line, file=self._process.stdin, flush=True)
+        for answer in self._process.stdout:
+            if answer.startswith("measured "):
+                return answer.removeprefix("measured ")
+        raise RuntimeError(f"the process of `{self._name}` ended; its error is above.")
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+class Worker(Process):
+    """A contender in a process of its own, which has run once.
+
+    Attributes:
+        first: seconds from the start of the process to the end of that run.
+        memory: the most that it has had so far, in MB.
+    """
+
+    def __init__(self, module: str, name: str, options: Mapping[str, Any]) -> None:
+        start = time.perf_counter()
+        super().__init__(["-m", "benchmarks.workers", module, name, json.dumps(options)], TF_CPP_MIN_LOG_LEVEL="3")
+        self.run()
+        self.first = time.perf_counter() - start
+
+    def run(self) -> float:
+        """Run once. Returns the seconds that count."""
+        found = json.loads(self.ask())
+        self.memory: float = found["memory"]
+        return found["seconds"]
 
 
 def alternate(module: str, names: list[str], options: Mapping[str, Any], rounds: int) -> dict[str, Measured]:
@@ -80,15 +99,12 @@ def alternate(module: str, names: list[str], options: Mapping[str, Any], rounds:
     """
     workers = {name: Worker(module, name, options) for name in tqdm(names, desc="prepare")}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    memory = dict.fromkeys(names, 0.0)
     for _ in tqdm(range(rounds), desc="rounds"):
         for name, worker in workers.items():
-            found = worker.run()
-            seconds[name].append(found["seconds"])
-            memory[name] = found["memory"]
+            seconds[name].append(worker.run())
     for worker in workers.values():
         worker.close()
-    return {name: Measured(seconds[name], workers[name].first, memory[name]) for name in names}
+    return {name: Measured(seconds[name], worker.first, worker.memory) for name, worker in workers.items()}
 
 
 def start_anew(module: str, names: list[str], options: Mapping[str, Any], rounds: int) -> dict[str, Measured]:
@@ -106,7 +122,7 @@ def start_anew(module: str, names: list[str], options: Mapping[str, Any], rounds
         for name in names:
             worker = Worker(module, name, options)
             firsts[name].append(worker.first)
-            memory[name] = worker.run()["memory"]
+            memory[name] = worker.memory
             worker.close()
     return {name: Measured(firsts[name], median(firsts[name]), memory[name]) for name in names}
 

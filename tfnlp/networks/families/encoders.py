@@ -6,13 +6,24 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tfnlp.networks.families.post_norm import (
+    ALBERT,
+    BERT,
+    DEBERTA,
+    DISTILBERT,
+    MPNET,
+    activation_of,
+    embeddings_of,
+    layer_of,
+    post_norm,
+    rates_of,
+)
 from tfnlp.networks.layers import ACTIVATIONS, Attention, Dense, FeedForward
 from tfnlp.networks.positions import Disentangled, Distances, Relative
 from tfnlp.networks.rotary import plain_frequencies, rotary_options
 from tfnlp.networks.stacks import Embeddings, Layer, Rates, Stack
 from tfnlp.networks.weights import Named
 
-_DISTILBERT_EPSILON = 1e-12
 _MPNET_PADDING = 1  # whatever the configuration says
 _MPNET_MAX_DISTANCE = 128
 
@@ -25,7 +36,7 @@ def encoder_stack(config: Any, named: Named) -> Stack | None:
         named: takes the weights of the encoder, without the prefix that those of heads have.
     """
     build = _ENCODERS.get(config.model_type)
-    if build is None or getattr(config, "is_decoder", False) or _activation(config) not in ACTIVATIONS:
+    if build is None or getattr(config, "is_decoder", False) or activation_of(config) not in ACTIVATIONS:
         return None
     return build(config, named)
 
@@ -37,116 +48,52 @@ def padding_id(config: Any) -> int | None:
     return config.pad_token_id if config.model_type in _ROBERTA_KIN else None
 
 
-def _activation(config: Any) -> str:
-    names = ("hidden_activation", "activation", "hidden_act")  # ModernBERT's, DistilBERT's, all others'
-    return next(value for value in (getattr(config, name, None) for name in names) if value is not None)
-
-
 def _bert(config: Any, named: Named) -> Stack | None:
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
         return None
-    size, epsilon, rate = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+    size, padding = config.hidden_size, padding_id(config)
     width = getattr(config, "embedding_size", size)
-    own = named.at("embeddings")
-    padding = padding_id(config)
-
-    def layer(i: int) -> Layer:
-        one = named.at(f"encoder.layer.{i}")
-        names = [f"self.{name}" for name in ("query", "key", "value")]
-        return Layer(
-            one.at("attention").attention([*names, "output.dense"], size),
-            one.norm("attention.output.LayerNorm", size, epsilon),
-            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
-            one.norm("output.LayerNorm", size, epsilon),
-        )
-
-    embeddings = Embeddings(
-        own.table("word_embeddings", config.vocab_size, width),
-        types=own.table("token_type_embeddings", config.type_vocab_size, width),
-        positions=own.table("position_embeddings", config.max_position_embeddings, width),
+    embeddings = embeddings_of(config, named, width, BERT)._replace(
+        types=named.table("embeddings.token_type_embeddings", config.type_vocab_size, width),
         first_position=0 if padding is None else padding + 1,
-        norm=own.norm("LayerNorm", width, epsilon),
         projection=None if width == size else named.dense("embeddings_project", width, size),
     )
-    layers = tuple(layer(i) for i in range(config.num_hidden_layers))
-    return _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+    layers = (layer_of(config, named.at(f"encoder.layer.{i}"), BERT) for i in range(config.num_hidden_layers))
+    return post_norm(config, embeddings, tuple(layers), rates_of(config))
 
 
 def _distilbert(config: Any, named: Named) -> Stack:
-    size, epsilon = config.dim, _DISTILBERT_EPSILON
-    own = named.at("embeddings")
-
-    def layer(i: int) -> Layer:
-        one = named.at(f"transformer.layer.{i}")
-        return Layer(
-            one.at("attention").attention([f"{name}_lin" for name in ("q", "k", "v", "out")], size),
-            one.norm("sa_layer_norm", size, epsilon),
-            _feed_forward(one, "ffn.lin1", "ffn.lin2", size, config.hidden_dim),
-            one.norm("output_layer_norm", size, epsilon),
-        )
-
-    embeddings = Embeddings(
-        own.table("word_embeddings", config.vocab_size, size),
-        positions=own.table("position_embeddings", config.max_position_embeddings, size),
-        norm=own.norm("LayerNorm", size, epsilon),
-    )
+    layers = (layer_of(config, named.at(f"transformer.layer.{i}"), DISTILBERT) for i in range(config.n_layers))
     rates = Rates(config.dropout, config.attention_dropout, feed_forward=config.dropout)
-    return _post_norm(config, embeddings, tuple(layer(i) for i in range(config.n_layers)), rates)
+    return post_norm(config, embeddings_of(config, named, config.dim, DISTILBERT), tuple(layers), rates)
 
 
 def _albert(config: Any, named: Named) -> Stack | None:
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
         return None
-    size, width, epsilon = config.hidden_size, config.embedding_size, config.layer_norm_eps
-    rate, own = config.hidden_dropout_prob, named.at("embeddings")
-
-    def layer(group: int, i: int) -> Layer:
-        one = named.at(f"encoder.albert_layer_groups.{group}.albert_layers.{i}")
-        return Layer(
-            one.at("attention").attention(["query", "key", "value", "dense"], size),
-            one.norm("attention.LayerNorm", size, epsilon),
-            _feed_forward(one, "ffn", "ffn_output", size, config.intermediate_size),
-            one.norm("full_layer_layer_norm", size, epsilon),
-        )
-
-    groups = [[layer(group, i) for i in range(config.inner_group_num)] for group in range(config.num_hidden_groups)]
-    counts = (i * config.num_hidden_groups // config.num_hidden_layers for i in range(config.num_hidden_layers))
-    embeddings = Embeddings(
-        own.table("word_embeddings", config.vocab_size, width),
-        types=own.table("token_type_embeddings", config.type_vocab_size, width),
-        positions=own.table("position_embeddings", config.max_position_embeddings, width),
-        norm=own.norm("LayerNorm", width, epsilon),
-        projection=named.dense("encoder.embedding_hidden_mapping_in", width, size),
+    width, num_layers = config.embedding_size, config.num_hidden_layers
+    groups = [
+        [
+            layer_of(config, named.at(f"encoder.albert_layer_groups.{group}.albert_layers.{i}"), ALBERT)
+            for i in range(config.inner_group_num)
+        ]
+        for group in range(config.num_hidden_groups)
+    ]
+    embeddings = embeddings_of(config, named, width, ALBERT)._replace(
+        types=named.table("embeddings.token_type_embeddings", config.type_vocab_size, width),
+        projection=named.dense("encoder.embedding_hidden_mapping_in", width, config.hidden_size),
     )
-    layers = tuple(one for group in counts for one in groups[group])
-    rates = Rates(rate, config.attention_probs_dropout_prob, rate)  # PyTorch never calls that of feed-forward layers
-    return _post_norm(config, embeddings, layers, rates)
+    layers = (one for i in range(num_layers) for one in groups[i * config.num_hidden_groups // num_layers])
+    # PyTorch never calls the dropout of feed-forward layers.
+    return post_norm(config, embeddings, tuple(layers), rates_of(config)._replace(feed_forward=0.0))
 
 
 def _mpnet(config: Any, named: Named) -> Stack:
-    size, epsilon, rate = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
-    own = named.at("embeddings")
-
-    def layer(i: int) -> Layer:
-        one = named.at(f"encoder.layer.{i}")
-        return Layer(
-            one.at("attention.attn").attention("qkvo", size),
-            one.norm("attention.LayerNorm", size, epsilon),
-            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
-            one.norm("output.LayerNorm", size, epsilon),
-        )
-
-    embeddings = Embeddings(
-        own.table("word_embeddings", config.vocab_size, size),
-        positions=own.table("position_embeddings", config.max_position_embeddings, size),
-        first_position=_MPNET_PADDING + 1,
-        norm=own.norm("LayerNorm", size, epsilon),
-    )
-    layers = tuple(layer(i) for i in range(config.num_hidden_layers))
     count, heads = config.relative_attention_num_buckets, config.num_attention_heads
     relative = Relative(named.table("encoder.relative_attention_bias", count, heads), _MPNET_MAX_DISTANCE)
-    rates = Rates(rate, config.attention_probs_dropout_prob, rate, rate)
-    return _post_norm(config, embeddings, layers, rates)._replace(relative=relative)
+    embeddings = embeddings_of(config, named, config.hidden_size, MPNET)._replace(first_position=_MPNET_PADDING + 1)
+    layers = (layer_of(config, named.at(f"encoder.layer.{i}"), MPNET) for i in range(config.num_hidden_layers))
+    return post_norm(config, embeddings, tuple(layers), rates_of(config))._replace(relative=relative)
 
 
 def _deberta_v2(config: Any, named: Named) -> Stack | None:
@@ -159,25 +106,16 @@ def _deberta_v2(config: Any, named: Named) -> Stack | None:
 
     def layer(i: int) -> Layer:
         one = encoder.at(f"layer.{i}")
-        names = [f"self.{name}_proj" for name in ("query", "key", "value")]
-        attention = one.at("attention").attention([*names, "output.dense"], size)
-        return Layer(
-            attention,
-            one.norm("attention.output.LayerNorm", size, epsilon),
-            _feed_forward(one, "intermediate.dense", "output.dense", size, config.intermediate_size),
-            one.norm("output.LayerNorm", size, epsilon),
-            disentangled=_disentangled(
-                one.at("attention.self"), attention, kinds, size, is_shared=getattr(config, "share_att_key", False)
-            )
+        plain = layer_of(config, one, DEBERTA)
+        return (
+            plain._replace(disentangled=_disentangled(config, one.at("attention.self"), plain, kinds))
             if kinds
-            else None,
+            else plain
         )
 
-    positions = (
-        own.table("position_embeddings", config.max_position_embeddings, width)
-        if config.position_biased_input
-        else None
-    )
+    positions = None
+    if config.position_biased_input:
+        positions = own.table("position_embeddings", config.max_position_embeddings, width)
     embeddings = Embeddings(
         own.table("word_embeddings", config.vocab_size, width),
         types=own.table("token_type_embeddings", config.type_vocab_size, width) if config.type_vocab_size else None,
@@ -202,16 +140,16 @@ def _deberta_v2(config: Any, named: Named) -> Stack | None:
             rate,
         )
     layers = tuple(layer(i) for i in range(config.num_hidden_layers))
-    stack = _post_norm(config, embeddings, layers, Rates(rate, config.attention_probs_dropout_prob, rate, rate))
+    stack = post_norm(config, embeddings, layers, rates_of(config))
     return stack._replace(scale=stack.scale / math.sqrt(1 + len(kinds)), distances=distances)
 
 
-def _disentangled(
-    own: Named, attention: Attention, kinds: tuple[str, ...], size: int, *, is_shared: bool
-) -> Disentangled:
-    key: Dense | None = attention.key
-    query: Dense | None = attention.query
-    if not is_shared:
+def _disentangled(config: Any, own: Named, layer: Layer, kinds: tuple[str, ...]) -> Disentangled:
+    """Return what meets vectors of distances: layers of its own, or those of contents."""
+    size = config.hidden_size
+    key: Dense | None = layer.attention.key
+    query: Dense | None = layer.attention.query
+    if not getattr(config, "share_att_key", False):
         key = own.dense("pos_key_proj", size, size) if "c2p" in kinds else None
         query = own.dense("pos_query_proj", size, size) if "p2c" in kinds else None
     return Disentangled(key if "c2p" in kinds else None, query if "p2c" in kinds else None)
@@ -265,25 +203,6 @@ def _modernbert(config: Any, named: Named) -> Stack | None:
         rates=Rates(
             config.embedding_dropout, config.attention_dropout, config.attention_dropout, inner=config.mlp_dropout
         ),
-    )
-
-
-def _feed_forward(own: Named, up: str, down: str, size: int, inner: int) -> FeedForward:
-    return FeedForward(own.dense(up, size, inner), own.dense(down, inner, size))
-
-
-def _post_norm(config: Any, embeddings: Embeddings, layers: tuple[Layer, ...], rates: Rates) -> Stack:
-    """Return BERT's arrangement of layers."""
-    return Stack(
-        embeddings,
-        layers,
-        num_heads=config.num_attention_heads,
-        num_key_heads=config.num_attention_heads,
-        scale=(config.hidden_size // config.num_attention_heads) ** -0.5,
-        activation=ACTIVATIONS[_activation(config)],
-        norm_first=False,
-        is_causal=False,
-        rates=rates,
     )
 
 
