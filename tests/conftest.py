@@ -29,10 +29,12 @@ def pytest_configure(config):
     """In the quick tests, run graphs as they were traced: optimizing one takes longer than a test runs it.
 
     The slow tests, and every test of a fresh process, run them as users do. Tracing makes many objects that live for
-    as long as their graph, so the garbage collector looks less often.
+    as long as their graph, so the garbage collector looks less often; but often enough, where tests are slow and many,
+    that graphs which nobody has any more don't fill the memory.
     """
-    gc.set_threshold(200_000, 20, 50)
-    if "not slow" in config.getoption("markexpr"):
+    is_quick = "not slow" in config.getoption("markexpr")
+    gc.set_threshold(200_000, 20, 50 if is_quick else 2)
+    if is_quick:
         import tensorflow as tf
 
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from typing import ClassVar
 
 import numpy as np
@@ -94,6 +96,23 @@ def test_the_seed_decides_the_order_and_epochs_differ(tokenizer):
     assert first == epochs(1)
     assert first != epochs(2)
     assert first[0] != first[1]
+
+
+def test_rows_live_as_long_as_what_reads_them(tokenizer):
+    def opened():
+        rows = rows_of([6] * 5, is_stream=True)
+        dataset = build_dataset(rows, tokenizer, TARGETS, batch_size=2, longest=40, shuffle=True, seed=0)
+        return weakref.ref(rows), iter(dataset.repeat(2))
+
+    def count_all():
+        kept, batches = opened()
+        gc.collect()
+        return kept, len(list(batches))
+
+    kept, count = count_all()
+    gc.collect()
+    assert count == 6
+    assert kept() is None
 
 
 def test_groups_of_rows_stay_together(tokenizer):

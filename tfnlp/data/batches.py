@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -168,7 +169,11 @@ def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, T
         for name, target in targets.items()
     }
 
+    source = weakref.ref(rows)  # TensorFlow keeps `generate` for as long as the process lives
+
     def generate() -> Iterator[dict[str, Any]]:
+        rows = source()
+        assert rows is not None, "the dataset whose iterator asks keeps them"
         for chunk in rows:
             yield {
                 "columns": {name: _by_group(chunk.columns[name], chunk.group_splits) for name in columns},
@@ -176,6 +181,7 @@ def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, T
             }
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature={"columns": columns, "targets": gold})
+    dataset._rows = rows  # all datasets made of this one, and their iterators, keep it
     return dataset.unbatch()
 
 

@@ -1,7 +1,9 @@
 import dataclasses
 import functools
+import gc
 import logging
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -133,6 +135,18 @@ def test_the_same_seed_gives_the_same_result(checkpoints):
     first = weights(3)
     assert np.array_equal(weights(3), first)
     assert not np.array_equal(weights(4), first)
+
+
+def test_a_task_that_is_trained_and_dropped_leaves_no_memory_behind(checkpoints):
+    def used():
+        task = fresh(checkpoints, labels=LABELS)
+        task.fit(RECORDS, epochs=1, verbose=0)
+        task.predict(TEXTS)
+        return [weakref.ref(kept) for kept in (task, task.model, task.head)]
+
+    references = used()
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 3
 
 
 def test_f1_is_in_keras_s_logs_and_callbacks_watch_it(checkpoints, tmp_path):
