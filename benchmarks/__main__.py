@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import generation, tokenizer
+from benchmarks.contenders import classify as classifying
 from benchmarks.contenders import fit as fitting
 from benchmarks.contenders import predict as predicting
 from benchmarks.contenders import serve as serving
@@ -44,6 +45,22 @@ def fit(model: Model, data: Data, rounds: Rounds = 3, output: Output = None) -> 
     found = alternate("fit", list(fitting.CONTENDERS), options, rounds)
     count = fitting.count_tokens(str(model), str(data))
     _tell(_rates("training after the first epoch", "tokens/s", found, dict.fromkeys(found, count)), output, "fit")
+
+
+@app.command()
+def classify(
+    model: Annotated[Path, typer.Option(help="The directory of a BERT without a head.")],
+    data: Data,
+    rounds: Rounds = 3,
+    output: Output = None,
+) -> None:
+    """Texts to labels, and an epoch of training on them: texts a second."""
+    for trains, title in ((False, "texts to labels"), (True, "training on texts with labels")):
+        options = {"model": str(model), "data": str(data), "trains": trains}
+        found = alternate("classify", list(classifying.CONTENDERS), options, rounds)
+        count = len(classifying.labelled(str(data))[0] if trains else texts_of(str(data)))
+        result = _rates(title, "texts/s", found, dict.fromkeys(found, count))
+        _tell(result, output, f"classify_{'fit' if trains else 'predict'}")
 
 
 @app.command()

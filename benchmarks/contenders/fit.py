@@ -30,11 +30,10 @@ def count_tokens(model: str, data: str) -> int:
     return sum(map(len, rows))
 
 
-def _epochs() -> Any:
-    """Return a Keras callback that takes the time of each epoch."""
-    import tf_keras
+def epoch_timer(callbacks: Any) -> Any:
+    """Return a callback, of tf_keras's or Keras's `callbacks`, that takes the time of each epoch."""
 
-    class Epochs(tf_keras.callbacks.Callback):
+    class Epochs(callbacks.Callback):
         def on_train_begin(self, logs: Any = None) -> None:
             self.seconds: list[float] = []
 
@@ -49,12 +48,15 @@ def _epochs() -> Any:
 
 def _tfnlp(precision: str | None = None, **options: Any) -> Callable[..., Run]:
     def prepare(model: str, data: str) -> Run:
+        import tf_keras
+
         import tfnlp
 
         records = records_of(data)
 
         def run() -> float:
-            task, epochs = tfnlp.TokenClassifier.from_pretrained(model, **options), _epochs()
+            task = tfnlp.TokenClassifier.from_pretrained(model, **options)
+            epochs = epoch_timer(tf_keras.callbacks)
             recipe = {"epochs": 2, "batch_size": BATCH, "learning_rate": RATE, "precision": precision}
             task.fit(records, callbacks=[epochs], verbose=0, **recipe)
             return epochs.seconds[1]
@@ -97,6 +99,7 @@ def _pytorch(model: str, data: str) -> Run:
 def _head(model: str, data: str) -> Run:
     """transformers' TensorFlow example: padded by batch, its own optimizer, Keras's `fit`."""
     import datasets
+    import tf_keras
     from transformers import DataCollatorForTokenClassification, create_optimizer
 
     from benchmarks.contenders.tagging import load_head
@@ -116,7 +119,7 @@ def _head(model: str, data: str) -> Run:
         steps = 2 * len(batches)
         optimizer, _ = create_optimizer(RATE, steps, steps // 10, weight_decay_rate=0.01)
         head.compile(optimizer=optimizer)
-        epochs = _epochs()
+        epochs = epoch_timer(tf_keras.callbacks)
         head.fit(batches, epochs=2, callbacks=[epochs], verbose=0)
         return epochs.seconds[1]
 
