@@ -169,6 +169,31 @@ def tags_to_spans_strictly(tags: Sequence[str]) -> list[Span]:
     return spans
 
 
+def well_formed(names: Sequence[str]) -> tuple[list[bool], list[bool], list[list[bool]]]:
+    """Tell where well-formed tags stand, in IOB2 or BIOES (BILOU, BMES), as the prefixes of each type tell.
+
+    An `I` or `E` follows a `B` or `I` of its type; where a type has an `E`, its `B` and `I` go on until one. A type
+    without `B` may begin with `I`.
+
+    Returns:
+        Which tags may be the first, which the last, and for each which may follow it.
+
+    >>> well_formed(["O", "B-PER", "I-PER"])
+    ([True, True, False], [True, True, True], [[True, True, False], [True, True, True], [True, True, True]])
+    """
+    roles = [(_ROLES.get(prefix, ""), kind) for prefix, kind in map(split_tag, names)]
+    is_begun = [role in (_INSIDE, _END) and (_BEGIN, kind) in roles for role, kind in roles]  # by another tag
+    is_open = [role in (_BEGIN, _INSIDE) and (_END, kind) in roles for role, kind in roles]
+    goes_on = [role in (_BEGIN, _INSIDE) for role, _ in roles]
+
+    def may_follow(tag: int, after: int) -> bool:
+        is_same = roles[tag][1] == roles[after][1] and goes_on[after] and roles[tag][0] in (_INSIDE, _END)
+        return is_same or not (is_begun[tag] or is_open[after])
+
+    steps = [[may_follow(after, before) for after in range(len(names))] for before in range(len(names))]
+    return [not begun for begun in is_begun], [not is_open_ for is_open_ in is_open], steps
+
+
 def spans_to_tags(spans: Iterable[Span], length: int, scheme: Scheme = "IOB2") -> list[str]:
     """Write entities, which must not overlap, as the tags of `length` words.
 

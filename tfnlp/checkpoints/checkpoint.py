@@ -80,15 +80,17 @@ class Checkpoint:
         known = architectures(self.auto_class)
         return any(name.removeprefix("TF") in known for name in self.config.architectures or ())
 
+    def find_file(self, name: str) -> str | None:
+        """Return the path of a file beside the configuration; None: there is none."""
+        return None if self.name_or_path is None else find_file(self.name_or_path, name, **self.location)
+
     def settings_of(self, task: str) -> dict[str, Any] | None:
         """Return the settings that a task of this name has saved with it; None: none has.
 
         Raises:
             CheckpointError: if the file of settings is damaged.
         """
-        if self.name_or_path is None:
-            return None
-        file = find_file(self.name_or_path, SETTINGS_FILE, **self.location)
+        file = self.find_file(SETTINGS_FILE)
         name, settings = read_settings(file) if file is not None else (None, {})
         return settings if name == task else None
 

@@ -17,7 +17,9 @@ from tfnlp.paths import local_path
 
 SETTINGS_FILE = "tfnlp.json"
 
-_WEIGHTS = re.compile(r"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)")
+TRANSITIONS = "crf.safetensors"
+
+_WEIGHTS = re.compile(r"(model|pytorch_model|tf_model|crf)([-.].*)?\.(safetensors|bin|h5|index\.json)")
 
 
 @contextmanager

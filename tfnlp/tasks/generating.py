@@ -64,7 +64,7 @@ def own_settings(task: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(task.settings).items() if name != "generation"}
 
 
-def write_for_others(task: Any, directory: Path) -> None:
+def write_beside(task: Any, directory: Path) -> None:
     """Write `generation_config.json`."""
     write_generation_config(task.generation.to_config(task.checkpoint.generation_config), directory)
 

@@ -149,4 +149,4 @@ def save(task: Any, directory: str | Path) -> None:
         task.checkpoint.save(target)
         task.preprocessor.save(target)
         write_settings(target, type(task).__name__, task.own_settings)
-        task.write_for_others(target)
+        task.write_beside(target)

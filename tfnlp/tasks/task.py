@@ -115,8 +115,8 @@ class Task(abc.ABC):
         """Return the settings that files of other libraries tell of a checkpoint; those of `tfnlp.json` come first."""
         return {}
 
-    def write_for_others(self, directory: Path) -> None:  # noqa: B027 -- a hook
-        """Write, beside what `save` writes, what other libraries read."""
+    def write_beside(self, directory: Path) -> None:  # noqa: B027 -- a hook
+        """Write, beside what `save` writes, what the head does not hold, and what other libraries read."""
 
     @classmethod
     def labels_at_first(cls, checkpoint: Checkpoint, **own_options: Any) -> HeadLabels | None:

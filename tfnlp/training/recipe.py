@@ -74,11 +74,11 @@ class Recipe:
                 )
         return cls(**options)
 
-    def refuse(self, *names: str) -> None:
+    def refuse(self, *names: str, reason: str = "is for tasks with labels, which this one has not") -> None:
         """Raise `ArgumentError` if one of these fields, which mean nothing to a task, is set."""
         for name in names:
             if getattr(self, name):
-                raise ArgumentError(f"`{name}` is for tasks with labels, which this one has not.")
+                raise ArgumentError(f"`{name}` {reason}.")
 
     def build_optimizer(self, steps_per_epoch: int) -> Any:
         """Return the optimizer.

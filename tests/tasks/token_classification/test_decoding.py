@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnlp._backend import tf
-from tfnlp.tasks.token_classification.decoding import EntityDecoder, TokenScores
+from tfnlp.tasks.token_classification.decoding import EntityDecoder
 from tfnlp.tasks.token_classification.settings import AGGREGATIONS
+from tfnlp.tasks.token_classification.units import TokenScores
 
 LABELS = ["O", "B-creative-work", "I-creative-work", "B-PER", "plain"]
 

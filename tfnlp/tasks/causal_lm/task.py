@@ -68,7 +68,7 @@ class CausalLM(Task):
     own_settings = property(generating.own_settings)
     generation = property(generating.generation)
     configure_generation = generating.configure_generation
-    write_for_others = generating.write_for_others
+    write_beside = generating.write_beside
 
     # Training
 

@@ -69,7 +69,7 @@ class TextEncoder(Task):
         directory = checkpoint.name_or_path
         return {} if directory is None else read_pooling(directory, **checkpoint.location)
 
-    def write_for_others(self, directory: Path) -> None:
+    def write_beside(self, directory: Path) -> None:
         """Write what sentence-transformers reads."""
         settings = self.settings
         write_pooling(

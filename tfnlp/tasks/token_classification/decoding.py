@@ -6,61 +6,24 @@ simple, first, average, max; of overlapping entities of two windows the longer w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.labels import OUTSIDE
-from tfnlp.padding import row_ids
-from tfnlp.rows import Rows
 from tfnlp.tasks.text_spans import by_record, substrings
 from tfnlp.tasks.token_classification.settings import Aggregation
+from tfnlp.tasks.token_classification.units import Places, TokenScores, Units, differs, ends_of
+
+# From the scores of units by label, of shape `(units, labels)`, and their rows to their labels and the score of each.
+Choose = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-@dataclass(frozen=True)
-class TokenScores:
-    """The tokens of some records' rows, without special tokens; all of shape `(tokens,)` but `scores`.
-
-    Attributes:
-        scores: probabilities. Shape `(tokens, labels)`, float32.
-        starts: the first character in the record's text. int32.
-        ends: the character after the last. int32.
-        rows: the row of each, ascending. int32.
-        records: the record of each, ascending. int32.
-        is_subword: whether each continues a word. bool.
-    """
-
-    scores: tf.Tensor
-    starts: tf.Tensor
-    ends: tf.Tensor
-    rows: tf.Tensor
-    records: tf.Tensor
-    is_subword: tf.Tensor
-
-
-@dataclass(frozen=True)
-class Units:
-    """Tokens, words or entities with a label each; all of shape `(units,)`.
-
-    `first_tokens` and `last_tokens` index the tokens that were decoded; `begins` tells whether the label of the first
-    says that an entity begins there (`B-`); the others are as in `TokenScores`.
-    """
-
-    labels: tf.Tensor
-    scores: tf.Tensor
-    starts: tf.Tensor
-    ends: tf.Tensor
-    rows: tf.Tensor
-    records: tf.Tensor
-    first_tokens: tf.Tensor
-    last_tokens: tf.Tensor
-    begins: tf.Tensor
-
-    def at(self, index: tf.Tensor) -> Units:
-        """Return the units at these indices."""
-        return Units(*(tf.gather(getattr(self, column.name), index) for column in fields(self)))
+def choose_each(scores: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the best label of each unit by itself, int32, and its score."""
+    del rows
+    return tf.argmax(scores, -1, tf.int32), tf.reduce_max(scores, -1)
 
 
 class EntityDecoder:
@@ -77,9 +40,19 @@ class EntityDecoder:
         ignored: Collection[str] = (OUTSIDE,),
         *,
         keep_blanks: bool = False,
+        choose: Choose = choose_each,
     ) -> None:
-        """Take the labels, how to group tokens, the names to leave out, and whether white space alone is a token."""
+        """Make the decoder.
+
+        Args:
+            labels: in the order of their ids.
+            aggregation: how to group tokens.
+            ignored: the names to leave out.
+            keep_blanks: whether white space alone is a token.
+            choose: how labels are chosen.
+        """
         self.aggregation = aggregation
+        self._choose = choose
         self._keep_blanks = keep_blanks
         if aggregation == "none":
             self.names = tuple(labels)
@@ -96,9 +69,12 @@ class EntityDecoder:
     def __call__(self, tokens: TokenScores) -> Units:
         """Return the entities, by record and start; `labels` index `names`, int32."""
         of_words = self.aggregation in ("first", "average", "max")
-        units = self._words(tokens) if of_words else self._each(tokens)
+        scores, places = self._words(tokens) if of_words else _each(tokens)
         if not self._keep_blanks:
-            units = units.at(tf.where(units.ends > units.starts)[:, 0])
+            is_seen = tf.where(places.ends > places.starts)[:, 0]
+            scores, places = tf.gather(scores, is_seen), Places(*(tf.gather(column, is_seen) for column in places))
+        labels, best = self._choose(scores, places.rows)
+        units = Units(labels, best, *places, begins=tf.gather(self._begins, labels))
         entities = units if self.aggregation == "none" else self._grouped(units)
         entities = entities.at(tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
         return _without_overlaps(entities, tokens)
@@ -106,10 +82,10 @@ class EntityDecoder:
     def _grouped(self, units: Units) -> Units:
         """Join neighbours of one type, unless the later begins an entity."""
         types = tf.gather(self._type_of, units.labels)
-        begins = units.begins | _differs(types) | _differs(units.rows)
+        begins = units.begins | differs(types) | differs(units.rows)
         first = tf.cast(tf.where(begins)[:, 0], tf.int32)
         group = tf.cumsum(tf.cast(begins, tf.int32)) - 1
-        last = _ends_of(first, tf.size(types))
+        last = ends_of(first, tf.size(types))
         groups = units.at(first)
         scores = tf.math.segment_mean(units.scores, group)
         return Units(
@@ -124,15 +100,9 @@ class EntityDecoder:
             groups.begins,
         )
 
-    def _each(self, tokens: TokenScores) -> Units:
-        labels = tf.argmax(tokens.scores, -1, tf.int32)
-        best, place = tf.reduce_max(tokens.scores, -1), tf.range(tf.size(labels))
-        begins = tf.gather(self._begins, labels)
-        return Units(labels, best, tokens.starts, tokens.ends, tokens.rows, tokens.records, place, place, begins)
-
-    def _words(self, tokens: TokenScores) -> Units:
-        """Give each word the label of its first token, of its surest token, or of its tokens' mean scores."""
-        begins = ~tokens.is_subword | _differs(tokens.rows)
+    def _words(self, tokens: TokenScores) -> tuple[tf.Tensor, Places]:
+        """Give each word the scores of its first token, of its surest token, or its tokens' mean scores."""
+        begins = ~tokens.is_subword | differs(tokens.rows)
         first = tf.cast(tf.where(begins)[:, 0], tf.int32)
         word = tf.cumsum(tf.cast(begins, tf.int32)) - 1
         if self.aggregation == "average":
@@ -144,39 +114,20 @@ class EntityDecoder:
             scores = tf.gather(tokens.scores, tf.math.segment_min(index, word))
         else:
             scores = tf.gather(tokens.scores, first)
-        last = _ends_of(first, tf.size(word))
-        labels = tf.argmax(scores, -1, tf.int32)
-        return Units(
-            labels,
-            tf.reduce_max(scores, -1),
+        last = ends_of(first, tf.size(word))
+        return scores, Places(
             tf.gather(tokens.starts, first),
             tf.gather(tokens.ends, last),
             tf.gather(tokens.rows, first),
             tf.gather(tokens.records, first),
             first,
             last,
-            tf.gather(self._begins, labels),
         )
 
 
-def token_scores(logits: tf.Tensor, rows: Rows) -> tuple[TokenScores, tf.Tensor]:
-    """Return the tokens of rows but special ones, and their places among all tokens.
-
-    Args:
-        logits: of all tokens. Shape `(tokens, labels)`, float32.
-        rows: by `token_rows`.
-    """
-    row = row_ids(rows.first)
-    columns = {
-        "scores": tf.nn.softmax(logits),
-        "starts": rows.values("starts"),
-        "ends": rows.values("ends"),
-        "rows": row,
-        "records": tf.gather(rows.row_to_record, row),
-        "is_subword": tf.cast(rows.values("is_subword"), tf.bool),
-    }
-    place = tf.where(tf.equal(rows.values("special_tokens_mask"), 0))[:, 0]
-    return TokenScores(**{name: tf.gather(column, place) for name, column in columns.items()}), place
+def _each(tokens: TokenScores) -> tuple[tf.Tensor, Places]:
+    place = tf.range(tf.size(tokens.rows))
+    return tokens.scores, Places(tokens.starts, tokens.ends, tokens.rows, tokens.records, place, place)
 
 
 def named_entities(units: Units, names: Sequence[str], text: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -213,7 +164,7 @@ def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:
 
     In a record of one window all stand: tokens that are parts of one character have the same place.
     """
-    windowed = tf.boolean_mask(tokens.records, _differs(tokens.rows) & ~_differs(tokens.records))
+    windowed = tf.boolean_mask(tokens.records, differs(tokens.rows) & ~differs(tokens.records))
     everything = tf.range(tf.size(entities.labels))
     may_overlap = (tf.size(windowed) > 0) & (tf.size(everything) > 0)
     return entities.at(tf.cond(may_overlap, lambda: _chosen(entities, windowed), lambda: everything))
@@ -234,7 +185,7 @@ def _chosen(entities: Units, windowed: tf.Tensor) -> tf.Tensor:
     is_windowed = tf.gather(num_windows, tf.gather(entities.records, order)) > 0
     begins = tf.concat([[True], tf.gather(start_key, order)[1:] >= reached[:-1]], 0) | ~is_windowed
     chain = tf.cast(tf.where(begins)[:, 0], tf.int32)
-    chain_ends = _ends_of(chain, tf.size(order)) + 1
+    chain_ends = ends_of(chain, tf.size(order)) + 1
 
     def step(depth: tf.Tensor, standing: tf.Tensor, kept: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         active = tf.cast(tf.where(chain + depth < chain_ends)[:, 0], tf.int32)
@@ -270,13 +221,3 @@ def _running_maximum(values: tf.Tensor) -> tf.Tensor:
     return tf.while_loop(
         lambda shift, _: shift < tf.size(values), step, (1, values), shape_invariants=(tf.TensorShape([]), shape)
     )[1]
-
-
-def _differs(values: tf.Tensor) -> tf.Tensor:
-    """Tell where a value differs from the one before it; the first does."""
-    return tf.concat([tf.ones_like(values[:1], tf.bool), tf.not_equal(values[1:], values[:-1])], 0)
-
-
-def _ends_of(first: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Return the last index of each group, from the first indices."""
-    return tf.concat([first[1:], tf.fill(tf.shape(first[:1]), size)], 0) - 1

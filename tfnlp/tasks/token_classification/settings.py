@@ -9,6 +9,7 @@ from tfnlp.errors import ArgumentError
 from tfnlp.labels import OUTSIDE
 from tfnlp.tasks.settings import WindowSettings
 
+Decoding = Literal["argmax", "constrained", "crf"]
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
 # What makes a word of running text: the tokenizer's words, cut at punctuation and in scripts without spaces; each token
@@ -28,15 +29,28 @@ class TokenClassifierSettings(WindowSettings):
             spaces (`words`); each token (`tokens`), where spans begin and end within words; or what transformers'
             pipeline takes for one (`pipeline`). None: training data tells, and until then it is `words`.
         ignore_labels: types and labels that are left out of answers.
+        decoding: how labels are chosen: each by itself (`argmax`); those of a text together, so that tags are well
+            formed (`constrained`); or by a conditional random field, which is trained and saved with the network
+            (`crf`).
     """
 
     aggregation: Aggregation = "first"
     label_all_tokens: bool = False
     grouping: Grouping | None = None
     ignore_labels: tuple[str, ...] = (OUTSIDE,)
+    decoding: Decoding = "argmax"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ignore_labels", tuple(self.ignore_labels))
-        for name, allowed in (("aggregation", AGGREGATIONS), ("grouping", (*get_args(Grouping), None))):
+        for name, allowed in (
+            ("aggregation", AGGREGATIONS),
+            ("grouping", (*get_args(Grouping), None)),
+            ("decoding", get_args(Decoding)),
+        ):
             if getattr(self, name) not in allowed:
                 raise ArgumentError(f"`{name}` must be one of {allowed}; it is {getattr(self, name)!r}.")
+        if self.decoding == "crf" and self.label_all_tokens:
+            raise ArgumentError(
+                "`label_all_tokens` trains every token of a word, and `decoding='crf'` is of words' labels: "
+                "leave one of the two out."
+            )

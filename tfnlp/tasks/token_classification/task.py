@@ -3,55 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, final
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
-from tfnlp.data.batches import CHUNK, Target, chunked
+from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
-from tfnlp.labels import OUTSIDE, LabelMap, Span
+from tfnlp.networks.crf import Transitions, TransitionScores
 from tfnlp.outputs import Entities, Entity
 from tfnlp.precision import Precision
-from tfnlp.reports import Report
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.rows import Rows
 from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
-from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.network import per_element
-from tfnlp.tasks.prediction import alike
 from tfnlp.tasks.task import Task
-from tfnlp.tasks.token_classification.decoding import EntityDecoder, named_entities, token_scores
-from tfnlp.tasks.token_classification.metrics import TaggingScores, token_losses
-from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, checked_tokens, is_one_text
-from tfnlp.tasks.token_classification.rows import WordTags, label_ids, text_of, token_rows, word_tags
-from tfnlp.tasks.token_classification.settings import Aggregation, Grouping, TokenClassifierSettings
-from tfnlp.tokenization import alignment
+from tfnlp.tasks.token_classification import evaluation, learning
+from tfnlp.tasks.token_classification.decoding import Choose, EntityDecoder, choose_each, named_entities
+from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, is_one_text
+from tfnlp.tasks.token_classification.rows import text_of, token_rows
+from tfnlp.tasks.token_classification.sequences import choose_together, constrained, joined
+from tfnlp.tasks.token_classification.settings import Aggregation, Decoding, TokenClassifierSettings
+from tfnlp.tasks.token_classification.transitions import counted, load_transitions, save_transitions
+from tfnlp.tasks.token_classification.units import token_scores
 from tfnlp.training.losses import cross_entropy
+from tfnlp.training.path_loss import PathLoss
 from tfnlp.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
-
-_MISPLACED = 0.05  # of all spans: from then on, spans do not follow words, and each token is labelled by itself
-
-
-class Labelled(NamedTuple):
-    """Some records with the labels of their words.
-
-    Attributes:
-        records: all of words, or all of running text.
-        tags: of their words.
-        label_ids: of their words, -100 where a span covers a word in part.
-    """
-
-    records: list[Record]
-    tags: WordTags
-    label_ids: list[list[int]]
 
 
 @final
@@ -77,121 +63,53 @@ class TokenClassifier(Task):
 
     # Training
 
-    def learn(self, records: Source) -> Learned:
-        """Take the labels from training data, if they are unknown, and whether spans follow words."""
-        labels, settings = self.learned.labels, self.settings
-        assert labels is not None, "a task with labels"
-        if labels.labels is None:
-            labels = labels.named(_labels_of(records).names, self.checkpoint)
-        if settings.grouping is None:
-            settings = replace(settings, grouping=self._grouping_of(records))
-        return Learned(settings, labels)
-
-    def _grouping_of(self, records: Source) -> Grouping:
-        """Return whether spans begin and end where words do, or only where tokens do."""
-        misplaced, num_spans = self._misplaced(records, "words")
-        allowed = _MISPLACED * num_spans
-        if misplaced <= allowed or misplaced - self._misplaced(records, "tokens")[0] <= allowed:
-            return "words"
-        logger.info(
-            "%s: %d of %d spans begin or end within words, so each token is labelled by itself",
-            records.name, misplaced, num_spans,
-        )  # fmt: skip
-        return "tokens"
-
-    def _misplaced(self, records: Source, grouping: Grouping) -> tuple[int, int]:
-        """Count the spans that words of a grouping don't show, and all spans."""
-        settings = replace(self.settings, grouping=grouping)
-        misplaced = num_spans = 0
-        for chunk in chunked((r for r in checked_tokens(records) if r.get("spans")), CHUNK):
-            misplaced += len(word_tags(chunk, self.rows_of(chunk, settings)).unaligned)
-            num_spans += sum(len(record["spans"]) for record in chunk)
-        return misplaced, num_spans
+    learn = learning.learn
 
     @property
     def targets(self) -> dict[str, Target]:
         """A label id for each token."""
         return {"logits": Target(per_element=True)}
 
-    def training_rows(self, records: Source) -> Iterator[Rows]:
-        """Yield labelled rows; spans that can't be aligned are left unlabelled, counted and reported."""
-        unaligned: list[Span] = []  # the first few
-        num_unaligned = 0
-        for start, part in _parts(records, CHUNK):
-            rows = self.rows_of(part)
-            labelled = self._labelled(part, rows, f"{records.name}: record", start)
-            num_unaligned += len(labelled.tags.unaligned)
-            unaligned = [*unaligned, *labelled.tags.unaligned][:3]
-            yield rows._replace(targets={"logits": Column(self._token_labels(rows, labelled), rows.splits)})
-        if unaligned:
-            logger.warning(
-                "%s: %d spans do not begin and end where %s do; what they touch is left out of training. The first: %s",
-                records.name, num_unaligned, self.settings.grouping or "words", unaligned,
-            )  # fmt: skip
+    training_rows = learning.training_rows
 
-    def _labelled(self, records: list[Record], rows: Rows, where: str, start: int) -> Labelled:
-        tags = word_tags(records, rows)
-        return Labelled(records, tags, label_ids(tags.names, self.known_labels, where, start))
+    @cached_property
+    def crf(self) -> TransitionScores:
+        """The scores of labels that follow each other, of `decoding="crf"`: the checkpoint's, or zeros."""
+        layer = TransitionScores(len(self.known_labels))
+        is_own = self.learned.labels is not None and not self.learned.labels.is_fresh
+        if not (is_own and load_transitions(layer, self.checkpoint)):
+            logger.warning("%s: no transitions between labels are there yet; `fit` learns them", type(self).__name__)
+        return layer
 
-    def _token_labels(self, rows: Rows, labelled: Labelled) -> np.ndarray:
-        return alignment.token_labels(rows, labelled.label_ids, all_tokens=self.settings.label_all_tokens)
+    def call_head(self, run: Callable[..., Any], inputs: Features) -> dict[str, Any]:
+        """Run the head; with `decoding="crf"`, its logits carry the transitions along."""
+        outputs = super().call_head(run, inputs)
+        return {"logits": self.crf(outputs["logits"])} if self.settings.decoding == "crf" else outputs
+
+    def start_from(self, records: Source) -> None:
+        """Let new transitions start from how often labels follow each other."""
+        if self.settings.decoding != "crf" or any(weight.any() for weight in self.crf.get_weights()):
+            return
+        columns = (rows.targets["logits"] for rows in self.training_rows(records))
+        paths = (path for column in columns for path in np.split(column.values, column.splits[1:-1]))
+        self.crf.set_weights(counted(paths, len(self.known_labels)))
+
+    def write_beside(self, directory: Path) -> None:
+        """Write the transitions, in a file that PyTorch does not read."""
+        if self.settings.decoding == "crf":
+            save_transitions(self.crf, directory)
 
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
-        """Return the cross entropy of labelled tokens."""
+        """Return the cross entropy of labelled tokens, or with `decoding="crf"` that of each row's labels together."""
+        if self.settings.decoding == "crf":
+            reason = "is of single labels, and `decoding='crf'` scores those of a text together"
+            recipe.refuse("label_weights", "label_smoothing", reason=reason)
+            return {"logits": PathLoss(self.crf)}
         return {"logits": cross_entropy(self.known_labels, recipe.label_weights, recipe.label_smoothing)}
 
     # Evaluation
 
-    def evaluate(self, records: Any, *, mode: str = "default") -> Report:
-        """Compare what `predict` answers with gold labels, entity by entity and word by word.
-
-        Args:
-            records: a file, a list of records, a table or a dataset, with labels.
-            mode: `default` reads entities as conlleval does, `strict` only well-formed ones; both as in seqeval.
-
-        Returns:
-            A report: print it for a table, `to_json()` for a file.
-
-        Raises:
-            DataError: if a record can't be used.
-            LabelError: if a label is not one of the model's.
-        """
-        source = self.source(records)
-        scores = TaggingScores(entities=self.known_labels.are_tags, mode=mode)
-        for start, part in _parts(source, self.answered_together):
-            asked = self.ask(part)
-            rows = as_numpy(asked.rows)
-            labelled = self._labelled(part, rows, f"{source.name}: record", start)
-            for i, record in enumerate(part):
-                entities = _found(asked.answers, i, only_begun=mode == "strict")
-                self._score(scores, record, labelled.tags.bounds[i], labelled.tags.names[i], entities)
-            scores.add_losses(token_losses(asked.outputs["logits"].values, self._token_labels(rows, labelled)))
-        return scores.report()
-
-    def _score(
-        self,
-        scores: TaggingScores,
-        record: Record,
-        bounds: np.ndarray,
-        gold: Sequence[str | None],
-        predicted: list[Span],
-    ) -> None:
-        """Count what is right in a record: `gold` are its words' labels, `predicted` its entities in characters."""
-        answer = alignment.tag_words(bounds, predicted).tags
-        if not self.known_labels.are_tags or self.settings.aggregation == "none":
-            default = OUTSIDE if OUTSIDE in self.known_labels.ids else self.known_labels.names[0]
-            answer = [default] * len(bounds)
-            # Entities are named as in transformers' pipeline, which takes what stands before a hyphen for a prefix.
-            label_of = {name.split("-", 1)[-1]: name for name in self.known_labels.names}
-            for span in predicted:
-                for word in np.flatnonzero((bounds[:, 0] < span.end) & (bounds[:, 1] > span.start)).tolist():
-                    answer[word] = span.label if span.label in self.known_labels.ids else label_of[span.label]
-        known = [i for i, name in enumerate(gold) if name is not None]
-        gold_labels, answers = [str(gold[i]) for i in known], [answer[i] or OUTSIDE for i in known]
-        if "spans" in record and self.settings.aggregation != "none":
-            scores.update_spans(record["spans"], predicted, gold_labels, answers)
-        else:
-            scores.update(gold_labels, answers)
+    evaluate = evaluation.evaluate
 
     # Prediction
 
@@ -248,12 +166,21 @@ class TokenClassifier(Task):
             `entity_score` (float32), each of shape `(batch, max_entities)`, filled up with `""` and 0; and
             `num_entities`, of shape `(batch,)`, int32. Beside these, which are served, see `named_entities`.
         """
-        as_pipeline = settings.grouping == "pipeline"
-        decoder = EntityDecoder(
-            self.known_labels.names, settings.aggregation, settings.ignore_labels, keep_blanks=as_pipeline
-        )
         tokens, place = token_scores(outputs["logits"].values, rows)
+        choose: Choose = choose_each
+        if settings.decoding != "argmax":
+            tokens, kept = joined(tokens, settings.stride)
+            place = tf.gather(place, kept)
+            choose = partial(choose_together, transitions=self._transitions(settings.decoding))
+        decoder = EntityDecoder(
+            self.known_labels.names, settings.aggregation, settings.ignore_labels,
+            keep_blanks=settings.grouping == "pipeline", choose=choose,
+        )  # fmt: skip
         return named_entities(decoder(tokens), decoder.names, text_of(inputs), place)
+
+    def _transitions(self, decoding: Decoding) -> Transitions:
+        learning.check_decoding(decoding, self.known_labels)
+        return constrained(self.known_labels, self.crf.scores if decoding == "crf" else None)
 
     def answers(
         self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: TokenClassifierSettings
@@ -267,34 +194,3 @@ class TokenClassifier(Task):
             entities = (Entity(label.decode(), a, b, text[a:b], score) for label, a, b, score in parts)
             answers.append(Entities(text, entities))
         return answers
-
-
-def _parts(records: Source, together: int) -> Iterator[tuple[int, list[Record]]]:
-    """Yield records, many of one kind at a time, after the number of the first."""
-    number = 1
-    for part in alike(chunked(checked_tokens(records), together)):
-        yield number, part
-        number += len(part)
-
-
-def _labels_of(records: Source) -> LabelMap:
-    """Return the labels that training data holds: those of words, or the types of spans as IOB2 tags."""
-    names: set[str] = set()
-    for record in checked_tokens(records):
-        names.update(record.get("labels", ()))
-        for span in record.get("spans", ()):
-            names.update(("O", f"B-{span.label}", f"I-{span.label}"))
-    labels = LabelMap.from_tags(names)
-    logger.info("labels of %s: %s", records.name, ", ".join(labels.names))
-    return labels
-
-
-def _found(answers: dict[str, np.ndarray], i: int, *, only_begun: bool) -> list[Span]:
-    """Return the entities of record `i`; `only_begun`: those whose first label says that they begin."""
-    count = answers["num_entities"][i]
-    columns = (answers[name][i, :count].tolist() for name in ("entity_label", "entity_start", "entity_end", "begins"))
-    return [
-        Span(label.decode(), start, end)
-        for label, start, end, begins in zip(*columns, strict=True)
-        if begins or not only_begun
-    ]
