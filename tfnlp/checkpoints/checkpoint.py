@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tfnlp.checkpoints.weights import (
     variables_named,
 )
 from tfnlp.errors import ArgumentError, CheckpointError, did_you_mean
-from tfnlp.networks.heads import HeadNetwork, has_network
+from tfnlp.networks.heads import HeadNetwork, OverNetwork, has_network
 from tfnlp.networks.weights import from_variables
 from tfnlp.precision import Precision, check_precision
 
@@ -153,8 +154,23 @@ class Checkpoint:
                     output_loading_info=True, **self.location,
                 )  # fmt: skip
                 self._check_shapes(report, fresh_head=fresh_head)
+            self._draw_from_generator()
         self.make_room(num_tokens)
         return self._head
+
+    @cached_property
+    def generator(self) -> tf.random.Generator:
+        """What draws the random numbers of dropout; its state can be saved."""
+        return tf.random.Generator.from_seed(self.seed)
+
+    def _draw_from_generator(self) -> None:
+        """Let the head's dropout take its random numbers from the generator."""
+        if isinstance(self._head, OverNetwork):
+            self._head.generator = self.generator
+        for layer in self._head._flatten_layers():
+            own = getattr(layer, "_random_generator", None)
+            if own is not None:
+                own._rng_type, own._generator, own._built = own.RNG_STATEFUL, self.generator, True
 
     def _check_shapes(self, report: LoadingReport, *, fresh_head: bool) -> None:
         """Refuse weights of other shapes than the configuration says, but those of a head that is to be new."""
@@ -192,7 +208,9 @@ class Checkpoint:
             named = from_variables(variables_by_name(head), tf.as_dtype(head.compute_dtype if is_plain else precision))
             if not is_plain and not has_bfloat16():
                 logger.warning("this processor computes no products in bfloat16: they will be slower than in float32")
-            return HeadNetwork(head, self.auto_class, named)
+            network = HeadNetwork(head, self.auto_class, named)
+            network.generator = self.generator
+            return network
         if is_plain:
             return head
         raise ArgumentError(
@@ -204,6 +222,7 @@ class Checkpoint:
         """Give a head that is built a row for each of so many tokens."""
         if self._head is not None and num_tokens > self.vocab_size:
             self._head = with_vocabulary(self._head, self.auto_class, num_tokens, seed=self.seed)
+            self._draw_from_generator()
 
     def save(self, directory: Path) -> None:
         """Write the configuration and `model.safetensors`, as transformers on PyTorch reads them."""

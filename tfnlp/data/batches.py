@@ -121,9 +121,68 @@ def build_dataset(
         Pairs of features, a dict of tensors of shape `(batch, length, ...)`, and a dict of targets, of shape
         `(batch, length)` or `(batch, ...)`.
     """
-    dataset = _groups(rows, preprocessor, targets)
-    if shuffle:
-        dataset = dataset.shuffle(_SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS, seed=seed)
+    size = _SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS
+    options = {"batch_size": batch_size, "longest": longest, "shuffled": size if shuffle else 0}
+    return _batched(_groups(rows, preprocessor, targets), preprocessor, targets, seed=seed, **options).prefetch(
+        tf.data.AUTOTUNE
+    )
+
+
+def build_epochs(
+    rows: RowSource,
+    preprocessor: Preprocessor,
+    targets: Mapping[str, Target],
+    *,
+    batch_size: int,
+    longest: int,
+    num_groups: int,
+    seed: int,
+    epochs: range,
+    skipped: int,
+    augment: Callable[[tf.data.Dataset, tf.Tensor], tf.data.Dataset],
+) -> tf.data.Dataset:
+    """Build the batches of several epochs, one after the other, each in an order that its number alone decides.
+
+    Args:
+        rows: as for `build_dataset`, as are the others that are not named here.
+        preprocessor: as there.
+        targets: as there.
+        batch_size: as there.
+        longest: as there.
+        num_groups: how many groups of rows there are.
+        seed: of all epochs.
+        epochs: their numbers.
+        skipped: batches of the first that are left out.
+        augment: changes the batches of an epoch, whose own seed it is given.
+    """
+    groups = _groups(rows, preprocessor, targets)
+    shuffled = _SHUFFLE_ROWS if rows.is_stream else num_groups
+
+    def epoch_of(number: tf.Tensor) -> tf.data.Dataset:
+        own = tf.constant(seed, tf.int64) * 1_000_003 + number
+        tf.random.set_seed(1)  # of this graph: beside a seed of 0, TensorFlow does not take a tensor
+        batches = _batched(
+            groups, preprocessor, targets, batch_size=batch_size, longest=longest, shuffled=shuffled, seed=own
+        )
+        return augment(batches, own)
+
+    dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch_of).skip(skipped)
+    dataset._rows = rows
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _batched(
+    groups: tf.data.Dataset,
+    preprocessor: Preprocessor,
+    targets: Mapping[str, Target],
+    *,
+    batch_size: int,
+    longest: int,
+    shuffled: int,
+    seed: int | tf.Tensor,
+) -> tf.data.Dataset:
+    """Make batches of groups of rows; `shuffled`: how many wait to be drawn, 0: they stay in order."""
+    dataset = groups.shuffle(shuffled, seed=seed) if shuffled else groups
     lengths = bucket_lengths(longest)
     name = preprocessor.column_names[0]
 
@@ -151,9 +210,8 @@ def build_dataset(
         }
 
     dataset = dataset.map(fill)
-    if shuffle:  # full batches of common lengths come first, and the rest of each bucket at the end of the epoch
-        dataset = dataset.shuffle(64, seed=seed)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    # Full batches of common lengths come first, and the rest of each bucket at the end of the epoch.
+    return dataset.shuffle(64, seed=seed) if shuffled else dataset
 
 
 def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, Target]) -> tf.data.Dataset:

@@ -10,7 +10,7 @@ from tfnlp._backend import keras, tf
 from tfnlp.networks.families.decoders import DecoderNetwork, decoder_network
 from tfnlp.networks.families.encoder_decoders import EncoderDecoderNetwork, encoder_decoder_network
 from tfnlp.networks.families.encoder_heads import EncoderNetwork, encoder_network
-from tfnlp.networks.layers import Mode
+from tfnlp.networks.layers import ANSWERING, Mode
 from tfnlp.networks.positions import positions_of
 from tfnlp.networks.reading import Reading, read_texts, run_stack
 from tfnlp.networks.stacks import Tokens
@@ -63,7 +63,7 @@ def run_network(
     network: Network,
     inputs: Mapping[str, tf.Tensor],
     *,
-    training: bool = False,
+    mode: Mode = ANSWERING,
     output_hidden_states: bool = False,
     output_attentions: bool = False,
 ) -> HeadOutput:
@@ -73,7 +73,7 @@ def run_network(
         network: of an encoder with a head, of a decoder, or of both.
         inputs: `input_ids`, `attention_mask` and, where the family has them, `token_type_ids` or `decoder_input_ids`.
             Of shape `(batch, length)`, or `(batch, choices, length)` for multiple choice; int32.
-        training: whether there is dropout.
+        mode: whether there is dropout.
         output_hidden_states: whether to give what goes into each layer and what comes out of the last one.
         output_attentions: whether to give the weights of attention.
 
@@ -83,8 +83,8 @@ def run_network(
         `last_hidden_state`, of shape `(batch, length, size)`.
     """
     if isinstance(network, EncoderDecoderNetwork):
-        return _run_both(network, inputs, Mode(training), output_hidden_states=output_hidden_states)
-    shape, mode = tf.shape(inputs["input_ids"]), Mode(training)
+        return _run_both(network, inputs, mode, output_hidden_states=output_hidden_states)
+    shape = tf.shape(inputs["input_ids"])
     flat = {name: tf.reshape(values, [-1, shape[-1]]) for name, values in inputs.items()}
     ids, mask = flat["input_ids"], flat["attention_mask"]
     tokens = Tokens(ids, _positions(network, ids, mask), mask, flat.get("token_type_ids"))
@@ -137,7 +137,13 @@ def _per_token(values: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
 
 
 class OverNetwork(abc.ABC):
-    """What is called as a head is, and runs a network."""
+    """What is called as a head is, and runs a network.
+
+    Attributes:
+        generator: of the random numbers of dropout; None: TensorFlow's global one.
+    """
+
+    generator: tf.random.Generator | None = None
 
     @abc.abstractmethod
     def network(self) -> Network:
@@ -153,7 +159,7 @@ class OverNetwork(abc.ABC):
     ) -> HeadOutput:
         """Run the network; see `run_network`."""
         asked = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
-        return run_network(self.network(), inputs, training=bool(training), **asked)
+        return run_network(self.network(), inputs, mode=Mode(bool(training), self.generator), **asked)
 
 
 class HeadNetwork(OverNetwork, keras.layers.Layer):

@@ -18,13 +18,18 @@ class Mode(NamedTuple):
 
     Attributes:
         is_training: whether there is dropout, and ops are those whose gradients are fast.
+        generator: of the random numbers of dropout; None: TensorFlow's global one.
     """
 
     is_training: bool = False
+    generator: tf.random.Generator | None = None
 
     def drop(self, values: tf.Tensor, rate: float) -> tf.Tensor:
         """Set a share of values to zero and enlarge the others by as much, in training; else leave them as they are."""
-        return tf.nn.dropout(values, rate) if self.is_training and rate else values
+        if not (self.is_training and rate):
+            return values
+        generator = self.generator or tf.random.get_global_generator()
+        return tf.nn.experimental.general_dropout(values, rate, uniform_sampler=generator.uniform)
 
 
 ANSWERING = Mode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from tfnlp._backend import check_one_replica, keras, tf
 from tfnlp.data import batches
 from tfnlp.data.batches import RowSource
 from tfnlp.data.sources import Source
+from tfnlp.errors import ArgumentError
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
+from tfnlp.training.resuming import TrainingDirectory, Watch
 
 
 def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
@@ -30,20 +33,15 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
         Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets by the network's
         outputs; of TAPAS one dict of both.
     """
-    rows = _row_source(task, task.source(records))
-    return _dataset(task, rows, None, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    dataset = batches.build_dataset(
+        _row_source(task, task.source(records)), task.preprocessor, task.targets, longest=task.settings.max_length,
+        batch_size=batch_size, shuffle=shuffle, seed=seed,
+    )  # fmt: skip
+    return task.augment(dataset, seed)
 
 
 def _row_source(task: Any, source: Source) -> RowSource:
     return RowSource(lambda: task.training_rows(source), source.is_stream)
-
-
-def _dataset(task: Any, rows: RowSource, num_groups: int | None, *, seed: int, **options: Any) -> tf.data.Dataset:
-    dataset = batches.build_dataset(
-        rows, task.preprocessor, task.targets, longest=task.settings.max_length, num_groups=num_groups, seed=seed,
-        **options,
-    )  # fmt: skip
-    return task.augment(dataset, seed)
 
 
 def fit(
@@ -52,6 +50,8 @@ def fit(
     validation_data: Any = None,
     *,
     callbacks: Sequence[Any] = (),
+    checkpoint_dir: str | Path | None = None,
+    save_every: int | None = None,
     verbose: str | int = "auto",
     **recipe: Any,
 ) -> keras.callbacks.History:
@@ -63,7 +63,12 @@ def fit(
     Args:
         records: a file, a list of records, a table or a dataset.
         validation_data: the same, evaluated after every epoch: the report's numbers are in the logs, as `val_f1`.
-        callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers.
+        callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers. What they remember is
+            not kept in `checkpoint_dir`.
+        checkpoint_dir: a directory to keep the state of training in: weights, optimizer, order of rows, random numbers.
+            Called again with the same arguments, in another process too, `fit` goes on where it stopped, and ends with
+            the same weights to the bit.
+        save_every: steps after which to write there within an epoch; None: after every epoch.
         verbose: as in `keras.Model.fit`.
         recipe: fields of `Recipe`: `epochs`, `batch_size`, `learning_rate`, `seed` ...
 
@@ -73,27 +78,58 @@ def fit(
     Raises:
         DataError: if a record can't be used.
         LabelError: if a label is not one of the model's.
+        CheckpointError: if `checkpoint_dir` holds another training, or other files.
     """
     check_one_replica()
     plan = Recipe.of(recipe)
     check_callbacks(callbacks, has_schedule=plan.optimizer is None)
+    if save_every is not None and (not isinstance(save_every, int) or save_every < 1):
+        raise ArgumentError(f"`save_every` must be a whole number, at least 1; it is {save_every!r}.")
+    if validation_data is None and plan.keeps == "best":
+        raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
-    dataset = _dataset(task, rows, int(counts.sum()), batch_size=plan.batch_size, shuffle=True, seed=plan.seed)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     optimizer = plan.build_optimizer(steps)
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
     model.compile(optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights)
     prepare_first_step(model)
-    if validation is not None:
-        callbacks = [EpochReport(lambda: task.evaluate(validation)), *callbacks]
     task.start_from(source)
-    return model.fit(dataset, epochs=plan.epochs, callbacks=list(callbacks), verbose=verbose)
+    task.checkpoint.generator.reset_from_seed(plan.seed)
+    description = _description(task, plan, counts)
+    watch = Watch(
+        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, description),
+        others=[task.checkpoint.generator.state],
+        save_every=save_every,
+        metric=None if validation is None else f"val_{task.metric_of(validation)}",
+        patience=plan.patience,
+        keeps_best=plan.keeps == "best",
+    )
+    watch.go_on(model)
+    dataset = batches.build_epochs(
+        rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
+        num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
+        epochs=range(watch.position.epoch, plan.epochs),
+    )  # fmt: skip
+    reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
+    history = model.fit(
+        dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, watch, *callbacks], verbose=verbose
+    )
+    history.history, history.epoch = watch.position.history, list(range(watch.position.epoch))
+    return history
+
+
+def _description(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
+    """Return what must be the same for a training to go on."""
+    recipe = {name: value for name, value in vars(plan).items() if name != "optimizer"}
+    kind = type(plan.optimizer).__name__ if plan.optimizer is not None else None
+    labels = None if task.labels is None else task.labels.names
+    facts = {"task": type(task).__name__, "model": task.config.model_type, "labels": labels, **task.own_settings}
+    return {**facts, **recipe, "optimizer": kind, "rows by length": counts.tolist()}
 
 
 def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:

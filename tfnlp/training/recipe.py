@@ -29,6 +29,9 @@ class Recipe:
         optimizer: a tf_keras optimizer to use instead; learning rate, decay and clipping are then its own.
         seed: of the order of rows and of dropout.
         precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the task's settings say.
+        patience: epochs without a better main metric, after which training stops; None: it goes on.
+        keep: whose weights stay, those of the `last` epoch or of the `best` by the main metric; None: of the best where
+            there is `patience`, else of the last.
     """
 
     epochs: int = 3
@@ -42,6 +45,8 @@ class Recipe:
     optimizer: Any = None
     seed: int = 0
     precision: Precision | None = None
+    patience: int | None = None
+    keep: Literal["last", "best"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "seed"):
@@ -53,11 +58,18 @@ class Recipe:
             raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
         if isinstance(self.label_weights, str) and self.label_weights != "balanced":
             raise ArgumentError(f"`label_weights` must be a dict or 'balanced'; it is {self.label_weights!r}.")
+        self._check_choice_of_weights()
         if self.precision is not None:
             check_precision(self.precision)
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
+
+    def _check_choice_of_weights(self) -> None:
+        if self.patience is not None and (not isinstance(self.patience, Integral) or self.patience < 1):
+            raise ArgumentError(f"`patience` must be a whole number, at least 1; it is {self.patience!r}.")
+        if self.keep not in (None, "last", "best"):
+            raise ArgumentError(f"`keep` must be 'last' or 'best'; it is {self.keep!r}.")
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Recipe:
@@ -73,6 +85,11 @@ class Recipe:
                     f"`{name}` is no option of training; its options are {known}.{did_you_mean(name, known)}"
                 )
         return cls(**options)
+
+    @property
+    def keeps(self) -> Literal["last", "best"]:
+        """Whose weights stay."""
+        return self.keep or ("last" if self.patience is None else "best")
 
     def refuse(self, *names: str, reason: str = "is for tasks with labels, which this one has not") -> None:
         """Raise `ArgumentError` if one of these fields, which mean nothing to a task, is set."""

@@ -1,0 +1,264 @@
+"""Training that goes on where it stopped: what a directory keeps of it, and the callback that writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from tfnlp._backend import keras, tf
+from tfnlp.errors import CheckpointError
+from tfnlp.paths import local_path
+
+_TENSORS, _FACTS = "state.safetensors", "state.json"
+_STEP = "step-"
+
+
+@dataclass
+class Position:
+    """How far a training has come.
+
+    Attributes:
+        epoch: that is running, from 0; as many as there are: the training has ended.
+        step: of this epoch, from 0: the next one.
+        history: Keras's logs of the epochs that have ended, by name.
+        best: the best number of the watched metric so far; None: there is none.
+        waited: epochs since then.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best: float | None = None
+    waited: int = 0
+
+
+class TrainingDirectory:
+    """Keeps the state of a training on disk: each is written whole under a name of its own, and then the older goes.
+
+    Attributes:
+        path: of the directory.
+    """
+
+    def __init__(self, path: str | Path, description: Mapping[str, Any]) -> None:
+        """Open the directory, which may not exist yet.
+
+        Args:
+            path: of it.
+            description: what must be the same for a training to go on, as JSON has it.
+        """
+        self.path, self._description = local_path(path), json.loads(json.dumps(description))
+
+    def save(self, position: Position, tensors: Mapping[str, np.ndarray], number: int) -> None:
+        """Write a state; `number` is that of the steps so far."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".", dir=self.path))
+        save_file(dict(tensors), draft / _TENSORS)
+        facts = {"position": vars(position), "training": self._description}
+        (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        target = self.path / f"{_STEP}{number:09d}"
+        os.replace(draft, target)
+        for other in self._all():
+            if other != target:
+                shutil.rmtree(other)
+
+    def load(self) -> tuple[Position, dict[str, np.ndarray]] | None:
+        """Return the newest state; None: there is none.
+
+        Raises:
+            CheckpointError: if it is damaged, or of another training.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise CheckpointError(f"{self.path}: this is a file; name a directory to keep checkpoints in.")
+        states = self._all()
+        if not states:
+            if self.path.is_dir() and any(not one.name.startswith(".") for one in self.path.iterdir()):
+                raise CheckpointError(
+                    f"{self.path}: the directory holds other files and no training; name another one."
+                )
+            return None
+        newest = states[-1]
+        try:
+            facts = json.loads((newest / _FACTS).read_text(encoding="utf-8"))
+            position, found = Position(**facts["position"]), facts["training"]
+            tensors = load_file(newest / _TENSORS)
+        except Exception as error:
+            raise CheckpointError(f"{newest}: the state is damaged: {error!r}. Remove this directory.") from error
+        self._check(found)
+        return position, tensors
+
+    def _check(self, found: Mapping[str, Any]) -> None:
+        wanted = self._description
+        different = [
+            f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}"
+            for name in {**found, **wanted}
+            if found.get(name) != wanted.get(name)
+        ]
+        if different:
+            raise CheckpointError(
+                f"{self.path}: this is of another training: {'; '.join(different)}. Train as before to go on, or name "
+                "another directory."
+            )
+
+    def _all(self) -> list[Path]:
+        """Return the directories of states, the newest last."""
+        return sorted(self.path.glob(f"{_STEP}*")) if self.path.is_dir() else []
+
+
+class BestWeights:
+    """Keeps the weights of the best epoch, in a file or in memory."""
+
+    def __init__(self, directory: TrainingDirectory | None) -> None:
+        self._file = None if directory is None else directory.path / ".best.safetensors"
+        self._kept: dict[str, np.ndarray] | None = None
+
+    def keep(self, weights: Sequence[tf.Variable]) -> None:
+        """Keep these."""
+        tensors = {str(i): np.asarray(weight.numpy()) for i, weight in enumerate(weights)}
+        if self._file is None:
+            self._kept = tensors
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._file.with_suffix(".draft")
+        save_file(tensors, draft)
+        os.replace(draft, self._file)
+
+    def restore(self, weights: Sequence[tf.Variable]) -> None:
+        """Give variables the values that were kept, if any were."""
+        kept = self._kept
+        if self._file is not None and self._file.exists():
+            kept = load_file(self._file)
+        if kept is not None:
+            for i, weight in enumerate(weights):
+                weight.assign(kept[str(i)])
+
+
+class Watch(keras.callbacks.Callback):
+    """Saves the state of a training, goes on from a saved one, keeps the best weights, and stops when none are better.
+
+    It stands after what puts the watched metric into the logs.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: TrainingDirectory | None,
+        others: Sequence[tf.Variable],
+        save_every: int | None,
+        metric: str | None,
+        patience: int | None,
+        keeps_best: bool,
+    ) -> None:
+        """Make the callback.
+
+        Args:
+            directory: to save to and to go on from; None: nothing is saved.
+            others: variables that are saved beside the model's and the optimizer's: the state of random numbers.
+            save_every: steps after which to save within an epoch; None: after epochs alone.
+            metric: in the logs, that is watched; more is better. None: none is.
+            patience: epochs without a better one after which training stops; None: it does not.
+            keeps_best: whether the weights of the best epoch are those that stay.
+        """
+        super().__init__()
+        self._directory, self._others, self._save_every = directory, list(others), save_every
+        self._metric, self._patience = metric, patience
+        self._best = BestWeights(directory) if keeps_best else None
+        self.position = Position()
+        self._trackers: dict[str, np.ndarray] = {}
+
+    def go_on(self, model: keras.Model) -> None:
+        """Give a compiled model, whose optimizer has its slots, the newest state that was saved, if there is one."""
+        if self._directory is None:
+            return
+        found = self._directory.load()
+        if found is None:
+            return
+        self.position, tensors = found
+        variables = _named(model, self._others)
+        for name, variable in variables.items():
+            if name not in tensors or tensors[name].shape != tuple(variable.shape):
+                raise CheckpointError(f"{self._directory.path}: the state lacks {name}. Remove the directory.")
+            variable.assign(tensors[name])
+        self._trackers = {name: value for name, value in tensors.items() if name.startswith("metric")}
+
+    def maybe_load_initial_counters_from_ckpt(self, steps: Any, epoch: int, mode: Any = None) -> tuple[int, int]:
+        """Tell Keras's `fit` at which epoch and step to begin; its own BackupAndRestore does it by this name."""
+        del steps, epoch, mode
+        return self.position.epoch, self.position.step
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Let `fit` ask where to begin."""
+        self.model._training_state = self
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Give the trackers of losses what they held, after Keras has emptied them."""
+        self.position.epoch = epoch
+        for name, variable in _trackers(self.model).items():
+            if name in self._trackers:
+                variable.assign(self._trackers[name])
+        self._trackers = {}
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Save every so many steps; the last of an epoch is saved with the epoch."""
+        self.position.step = batch + 1
+        is_due = self._save_every is not None and int(self.model.optimizer.iterations) % self._save_every == 0
+        if is_due and self.position.step < self.params["steps"]:
+            self._save(with_trackers=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Watch the metric, and save."""
+        logs = logs or {}
+        position = self.position
+        for name, value in logs.items():
+            position.history.setdefault(name, []).append(float(value))
+        if self._metric is not None:
+            self._watch(logs[self._metric])
+        position.epoch, position.step = epoch + 1, 0
+        self._save(with_trackers=False)
+
+    def _watch(self, value: float) -> None:
+        position = self.position
+        if position.best is None or value > position.best:
+            position.best, position.waited = float(value), 0
+            if self._best is not None:
+                self._best.keep(self.model.weights)
+            return
+        position.waited += 1
+        if self._patience is not None and position.waited >= self._patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Take the best weights, if these are to stay."""
+        self.model._training_state = None
+        if self._best is not None:
+            self._best.restore(self.model.weights)
+
+    def _save(self, *, with_trackers: bool) -> None:
+        if self._directory is None:
+            return
+        variables = _named(self.model, self._others) | (_trackers(self.model) if with_trackers else {})
+        tensors = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+        self._directory.save(self.position, tensors, int(self.model.optimizer.iterations))
+
+
+def _named(model: keras.Model, others: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
+    optimizer = model.optimizer
+    of_optimizer = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
+    groups = {"weight": model.weights, "optimizer": of_optimizer, "random": others}
+    return {f"{group}.{i}": one for group, variables in groups.items() for i, one in enumerate(variables)}
+
+
+def _trackers(model: keras.Model) -> dict[str, tf.Variable]:
+    return {
+        f"metric.{metric.name}.{i}": one
+        for metric in model.compiled_loss.metrics
+        for i, one in enumerate(metric.variables)
+    }
