@@ -12,6 +12,7 @@ import tfnlp
 from tests.tiny import RECORDS, TEXTS
 from tfnlp.cli import app, main
 from tfnlp.errors import ArgumentError
+from tfnlp.training.resuming import Watch
 
 runner = CliRunner()
 
@@ -125,6 +126,41 @@ def test_patience_needs_something_to_watch(checkpoints, conll, tmp_path):
     assert "--patience needs --dev" in found.output
 
 
+def test_a_training_that_stopped_goes_on(checkpoints, conll, tmp_path, monkeypatch):
+    output = tmp_path / "out"
+    command = [
+        "train", "token-classification", "--model", checkpoints["bert"], "--train", conll, "--output", output,
+        "--epochs", 2, "--max-length", 24,
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["tfnlp", *map(str, command)])
+    end_epoch = Watch.on_epoch_end
+
+    def stop(watch, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    def save_and_stop(watch, epoch, logs=None):
+        end_epoch(watch, epoch, logs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        for on_epoch_end, message in (
+            (stop, "stopped before an epoch had ended: nothing was saved. --save-every saves sooner"),
+            (save_and_stop, f"stopped. To go on: tfnlp {' '.join(map(str, command))} --resume"),
+        ):
+            changed.setattr(Watch, "on_epoch_end", on_epoch_end)
+            found = run(*command)
+            assert found.exit_code == 130
+            assert message in found.output
+    found = run(*command)
+    assert found.exit_code == 2
+    assert "holds a training that stopped: pass --resume" in found.output.replace("\n", " ").replace("│ ", "")
+    found = run(*command, "--resume")
+    assert found.exit_code == 0, found.output
+    assert "Epoch 1/2" not in found.output
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["out"]
+    assert "holds no training" in run(*command, "--resume").output
+
+
 def test_help_needs_no_tensorflow():
     code = "import sys, tfnlp.cli, typer.testing as t; r = t.CliRunner().invoke(tfnlp.cli.app, ['--help']); "
     code += "assert r.exit_code == 0 and 'train' in r.output; "
@@ -206,7 +242,7 @@ def test_options_are_the_fields_of_recipe_and_settings():
 
     assert {option.name for option in options_of(Recipe)} == {
         "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_gradient_norm", "label_smoothing", "seed",
-        "precision",
+        "precision", "patience", "keep",
     }  # fmt: skip
     names = {option.name for option in options_of(TokenClassifierSettings)}
     assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping", "precision"}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -205,7 +206,8 @@ def killed_again_and_again(checkpoint, directory, moments):
         child = int(parent.stdout.readline().split()[1])
         if after is not None:
             time.sleep(after)
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended
+                os.kill(child, signal.SIGKILL)
         lines = []
         while (line := parent.stdout.readline().strip()) != "ended":
             assert line, "the process ended"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,7 +59,10 @@ def _train(
     train: Annotated[Path, typer.Option(help="Training data.")],
     output: Annotated[Path, typer.Option(help="Directory to write the model to.")],
     dev: Annotated[Path | None, typer.Option(help="Data to evaluate after every epoch.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better score.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with a training that stopped.")] = False,
+    save_every: Annotated[
+        int | None, typer.Option(help="Steps after which to save the state of training; else every epoch.")
+    ] = None,
     **given: Any,
 ) -> None:
     """Make the task, fit it, save it, and show how it does on the data for development.
@@ -66,34 +72,50 @@ def _train(
         train: data to train on.
         output: where to save.
         dev: data to evaluate.
-        patience: in epochs.
+        resume: whether to go on with a training that stopped, whose state is in `OUTPUT-training`.
+        save_every: steps after which that state is saved.
         given: `name` of the task, `settings`, `recipe` and `reading` by name, and what to do `after`.
     """
     import tfnlp
 
-    needs_dev = "patience" if patience is not None else next(iter(given["after"]), None)
+    needs_dev = "patience" if "patience" in given["recipe"] else next(iter(given["after"]), None)
     if needs_dev is not None and dev is None:
         raise typer.BadParameter(f"--{needs_dev.replace('_', '-')} needs --dev")
+    state = output.with_name(f"{output.name}-training")
+    _check_state(state, resume=resume)
     seed = {"seed": given["recipe"]["seed"]} if "seed" in given["recipe"] else {}
     task = getattr(tfnlp, TASK_NAMES[given["name"]][1]).from_pretrained(model, **seed, **given["settings"])
     held_out = None if dev is None else read_data(task, dev, **given["reading"])
     records = read_data(task, train, **given["reading"])
-    callbacks = [] if patience is None else [_early_stopping(patience, task, records, held_out)]
-    task.fit(records, held_out, callbacks=callbacks, **given["recipe"])
+    try:
+        task.fit(records, held_out, checkpoint_dir=state, save_every=save_every, **given["recipe"])
+    except KeyboardInterrupt:
+        _say_how_to_go_on(state)
+        raise typer.Exit(130) from None
     task.save(output)
     for name in given["after"]:
         _AFTER[given["name"]][name][1](task, held_out)
         task.save(output)
+    shutil.rmtree(state)
     typer.echo(f"saved to {output}")
     if dev is not None:
         show_report(task.evaluate(held_out), dev.name)
 
 
-def _early_stopping(patience: int, task: Any, records: Any, held_out: Any) -> Any:
-    from tfnlp._backend import keras
+def _check_state(state: Path, *, resume: bool) -> None:
+    is_there = any(state.glob("step-*"))
+    if is_there and not resume:
+        raise typer.BadParameter(f"{state} holds a training that stopped: pass --resume to go on, or remove it")
+    if resume and not is_there:
+        raise typer.BadParameter(f"--resume: {state} holds no training that stopped")
 
-    metric = task.watched_metric(task.source(records), task.source(held_out))
-    return keras.callbacks.EarlyStopping(f"val_{metric}", mode="max", patience=patience, restore_best_weights=True)
+
+def _say_how_to_go_on(state: Path) -> None:
+    if any(state.glob("step-*")):
+        command = [word for word in sys.argv[1:] if word != "--resume"]
+        typer.echo(f"\nstopped. To go on: {shlex.join(['tfnlp', *command, '--resume'])}", err=True)
+    else:
+        typer.echo("\nstopped before an epoch had ended: nothing was saved. --save-every saves sooner.", err=True)
 
 
 def _register(name: str, package: str, class_name: str) -> None:

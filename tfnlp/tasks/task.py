@@ -268,11 +268,6 @@ class Task(abc.ABC):
         """Return records that can be read again and again."""
         return as_source(records, self.layout)
 
-    def watched_metric(self, records: Source, validation: Source) -> str:
-        """Return the number to watch while training on records and evaluating on others; learns from the first."""
-        self.learned = self.learn(records)
-        return self.metric_of(validation)
-
     # Answering
 
     ask = answering.ask
