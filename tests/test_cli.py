@@ -245,7 +245,7 @@ def test_options_are_the_fields_of_recipe_and_settings():
         "precision", "patience", "keep",
     }  # fmt: skip
     names = {option.name for option in options_of(TokenClassifierSettings)}
-    assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping", "precision"}
+    assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping", "precision", "decoding"}
     assert descriptions_of(TokenClassifierSettings)["stride"].startswith("how many tokens of the text two")
     shown = run("train", "token-classification", "--help").output
     assert all(f"--{name.replace('_', '-')}"[:14] in shown for name in names)
