@@ -64,7 +64,8 @@ _MODULES = {
     "tfnlp.tasks.question_answering.metrics": ("answer_report", "score_answer"),
     "tfnlp.training.losses": ("ChoiceCrossEntropy", "CosineError", "RankingLoss", "TokenCrossEntropy"),
     "tfnlp.tasks.token_classification.metrics": ("TaggingScores", "tagging_report"),
-    "tfnlp.training.optimizer": ("AdamW", "LinearSchedule"),
+    "tfnlp.training.optimizer": ("AdamW",),
+    "tfnlp.training.schedules": ("ConstantSchedule", "CosineSchedule", "LinearSchedule"),
     "tfnlp.training.recipe": ("Recipe",),
     "tfnlp.generation.options": ("GenerationOptions",),
     "tfnlp.errors": (

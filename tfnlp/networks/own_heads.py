@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from tfnlp._backend import keras, tf
@@ -30,14 +31,15 @@ class _Variables(keras.layers.Layer):
 
     def __init__(self, weights: Mapping[str, Weight], config: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.named: dict[str, tuple[tf.Variable, bool]] = {}
+        named: dict[str, tuple[tf.Variable, bool]] = {}
         for name, weight in weights.items():
             own = name.removesuffix("weight") + "gamma" if weight.start == "ones" else name
             made = self.add_weight(
                 own, weight.shape, initializer=_initializer(config, name, weight), trainable=not weight.is_kept,
                 experimental_autocast=False,
             )  # fmt: skip
-            self.named[name] = made, weight.is_turned
+            named[name] = made, weight.is_turned
+        self.named = MappingProxyType(named)  # no dict, which Keras would track: each weight has one place
         self.built = True
 
 
@@ -48,7 +50,6 @@ class OwnHead(OverNetwork, keras.Model):
         config: the Hugging Face configuration.
         auto_class: of transformers, that it is of.
         base_model_prefix: of the names of variables that are not of the task alone.
-        named_weights: its variables by PyTorch's names, and whether PyTorch keeps each the other way round.
     """
 
     auto_class: str
@@ -71,7 +72,6 @@ class OwnHead(OverNetwork, keras.Model):
         base = _Variables(of_base, config, name=self.base_model_prefix)
         setattr(self, self.base_model_prefix, base)
         self.task_layers = _Variables(of_task, config, name="task_layers")
-        self.named_weights = {**base.named, **self.task_layers.named}
         self.built = True
 
     def _described(self, named: Named) -> Network:
@@ -85,6 +85,11 @@ class OwnHead(OverNetwork, keras.Model):
                 "positions of the types default, linear and llama3 (ModernBERT: default)."
             )
         return network
+
+    @property
+    def named_weights(self) -> dict[str, tuple[tf.Variable, bool]]:
+        """Its variables by PyTorch's names, and whether PyTorch keeps each the other way round."""
+        return {**getattr(self, self.base_model_prefix).named, **self.task_layers.named}
 
     @property
     def input_signature(self) -> dict[str, tf.TensorSpec]:

@@ -15,6 +15,7 @@ from tfnlp.data.batches import RowSource
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError
 from tfnlp.training.callbacks import EpochReport, check_callbacks
+from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
 from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.resuming import TrainingDirectory, Watch
@@ -92,38 +93,41 @@ def fit(
     keras.utils.set_random_seed(plan.seed)
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
-    steps = batches.num_batches(counts, plan.batch_size)
-    optimizer = plan.build_optimizer(steps)
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
-    model.compile(optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights)
-    prepare_first_step(model)
-    task.start_from(source)
-    task.checkpoint.generator.reset_from_seed(plan.seed)
-    description = _description(task, plan, counts)
-    watch = Watch(
-        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, description),
-        others=[task.checkpoint.generator.state],
-        save_every=save_every,
-        metric=None if validation is None else f"val_{task.metric_of(validation)}",
-        patience=plan.patience,
-        keeps_best=plan.keeps == "best",
-    )
-    watch.go_on(model)
-    dataset = batches.build_epochs(
-        rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
-        num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
-        epochs=range(watch.position.epoch, plan.epochs),
-    )  # fmt: skip
-    reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
-    history = model.fit(
-        dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, watch, *callbacks], verbose=verbose
-    )
+    kept = [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)
+    with frozen(model, kept):
+        steps = batches.num_batches(counts, plan.batch_size)
+        optimizer = plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay))
+        model.compile(
+            optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights, jit_compile=plan.jit_compile
+        )
+        prepare_first_step(model)
+        task.start_from(source)
+        task.checkpoint.generator.reset_from_seed(plan.seed)
+        watch = Watch(
+            directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, counts)),
+            others=[task.checkpoint.generator.state],
+            save_every=save_every,
+            metric=None if validation is None else f"val_{task.metric_of(validation)}",
+            patience=plan.patience,
+            keeps_best=plan.keeps == "best",
+        )
+        watch.go_on(model)
+        dataset = batches.build_epochs(
+            rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
+            num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
+            epochs=range(watch.position.epoch, plan.epochs),
+        )  # fmt: skip
+        reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
+        history = model.fit(
+            dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, watch, *callbacks], verbose=verbose
+        )
     history.history, history.epoch = watch.position.history, list(range(watch.position.epoch))
     return history
 
 
-def _description(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
+def _facts(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     recipe = {name: value for name, value in vars(plan).items() if name != "optimizer"}
     kind = type(plan.optimizer).__name__ if plan.optimizer is not None else None

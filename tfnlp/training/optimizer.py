@@ -1,41 +1,15 @@
-"""AdamW on TensorFlow's fused Adam kernel, and the linear warm-up and decay that fine-tuning uses."""
+"""AdamW on TensorFlow's fused Adam kernel, with learning rates by layer and sums of gradients over batches."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfnlp._backend import as_traced, keras, tf
 
 # Biases and the parameters of layer norms, as every published fine-tuning recipe leaves them.
 NO_DECAY = (r"bias", r"LayerNorm", r"layer_norm", r"layernorm", r"gamma", r"beta")
-
-
-@keras.utils.register_keras_serializable("tfnlp")
-class LinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly from 0 to `peak`, then falls linearly to 0.
-
-    >>> schedule = LinearSchedule(1.0, num_steps=10, num_warmup_steps=2)
-    >>> [round(float(schedule(step)), 3) for step in (0, 1, 2, 6, 10)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
-
-    def __init__(self, peak: float, num_steps: int, num_warmup_steps: int = 0) -> None:
-        self.peak = peak
-        self.num_steps = num_steps
-        self.num_warmup_steps = num_warmup_steps
-
-    def __call__(self, step: Any) -> tf.Tensor:
-        """Return the learning rate at a step, counted from 0."""
-        step = tf.cast(step, tf.float32)
-        warmup = float(self.num_warmup_steps)
-        rising = step / max(warmup, 1.0)
-        falling = (self.num_steps - step) / max(self.num_steps - warmup, 1.0)
-        return self.peak * tf.maximum(0.0, tf.where(step < warmup, rising, falling))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {"peak": self.peak, "num_steps": self.num_steps, "num_warmup_steps": self.num_warmup_steps}
 
 
 @keras.utils.register_keras_serializable("tfnlp")
@@ -52,6 +26,7 @@ class AdamW(keras.optimizers.legacy.Adam):
         *,
         weight_decay: float = 0.01,
         no_decay: tuple[str, ...] = NO_DECAY,
+        rates: Mapping[str, float] | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -64,6 +39,7 @@ class AdamW(keras.optimizers.legacy.Adam):
             learning_rate: a number or a schedule.
             weight_decay: what each weight loses in a step, as a share, times the learning rate.
             no_decay: patterns of the names of variables that don't decay.
+            rates: by names of variables, what the learning rate is multiplied with; 1 for those not named.
             beta_1: decay of the mean of gradients.
             beta_2: decay of the mean of squared gradients.
             epsilon: keeps the division safe.
@@ -73,6 +49,7 @@ class AdamW(keras.optimizers.legacy.Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **clipping)
         self.weight_decay = weight_decay
         self.no_decay = tuple(no_decay)
+        self.rates = dict(rates or {})
 
     def decays(self, variable: tf.Variable) -> bool:
         """Tell whether a variable decays."""
@@ -89,16 +66,76 @@ class AdamW(keras.optimizers.legacy.Adam):
         state["epsilon"] *= tf.sqrt(1 - state["beta_2_power"])
 
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None) -> tf.Operation:
+        key = var.device, var.dtype.base_dtype
+        rate = apply_state[key]["lr_t"]
+        if var.name in self.rates:
+            rate *= self.rates[var.name]
+            apply_state = {key: {**apply_state[key], "lr_t": rate}}
         if not self.decays(var):
             return super()._resource_apply_dense(grad, var, apply_state)
-        rate = apply_state[var.device, var.dtype.base_dtype]["lr_t"]
         decayed = var.assign_sub(rate * self.weight_decay * var, use_locking=self._use_locking)
         with tf.control_dependencies([decayed]):
             return super()._resource_apply_dense(grad, var, apply_state)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {**super().get_config(), "weight_decay": self.weight_decay, "no_decay": self.no_decay}
+        own = {"weight_decay": self.weight_decay, "no_decay": self.no_decay, "rates": self.rates}
+        return {**super().get_config(), **own}
+
+
+@keras.utils.register_keras_serializable("tfnlp")
+class AccumulatingAdamW(AdamW):
+    """`AdamW` that takes a step after so many batches, with the mean of their gradients; `iterations` counts steps."""
+
+    def __init__(self, learning_rate: Any = 5e-5, *, batches: int, num_batches: int, **options: Any) -> None:
+        """Make the optimizer.
+
+        Args:
+            learning_rate: a number or a schedule.
+            batches: in a step.
+            num_batches: in all: after the last of them there is a step, however many came since the one before.
+            options: of `AdamW`.
+        """
+        super().__init__(learning_rate, **options)
+        self.batches, self.num_batches = batches, num_batches
+        self._seen: Any = None
+
+    def _create_slots(self, var_list: Sequence[tf.Variable]) -> None:
+        super()._create_slots(var_list)
+        for variable in var_list:
+            self.add_slot(variable, "sum")
+        if self._seen is None:
+            self._seen = self.add_weight("seen", shape=[], dtype=tf.int64, trainable=False)
+            self._weights.append(self._seen)  # is saved with the others
+
+    def _transform_gradients(self, grads_and_vars: Any) -> Any:
+        """Leave the gradients of a batch as they are: the mean of those of a step is clipped."""
+        return [(_dense(grad), variable) for grad, variable in grads_and_vars]
+
+    def _distributed_apply(self, distribution: Any, grads_and_vars: Any, apply_state: Any, name: str | None) -> Any:
+        pairs = list(grads_and_vars)
+        sums = [self.get_slot(variable, "sum") for _, variable in pairs]
+        added = [sum_.assign_add(grad) for sum_, (grad, _) in zip(sums, pairs, strict=True)]
+        with tf.control_dependencies(added):
+            seen = self._seen.assign_add(1)
+        of_step = tf.math.floormod(seen - 1, self.batches) + 1
+
+        def take_step() -> tf.Tensor:
+            means = [sum_ / tf.cast(of_step, sum_.dtype) for sum_ in sums]
+            variables = [variable for _, variable in pairs]
+            clipped = super(AccumulatingAdamW, self)._transform_gradients(list(zip(means, variables, strict=True)))
+            done = super(AccumulatingAdamW, self)._distributed_apply(distribution, clipped, apply_state, name)
+            with tf.control_dependencies([done]):
+                emptied = [sum_.assign(tf.zeros_like(sum_)) for sum_ in sums]
+            with tf.control_dependencies(emptied):
+                return tf.constant(True)
+
+        is_due = tf.equal(of_step, self.batches) | tf.equal(seen, self.num_batches)
+        return tf.cond(is_due, take_step, lambda: tf.constant(False))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "batches": self.batches, "num_batches": self.num_batches}
 
 
 def _dense(grad: Any) -> Any:

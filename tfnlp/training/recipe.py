@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -20,7 +20,14 @@ class Recipe:
         epochs: how often to go through the data.
         batch_size: rows in a batch.
         learning_rate: at its peak.
-        warmup: the share of all steps in which the learning rate rises, in [0, 1); it falls to 0 in the others.
+        warmup: the share of all steps in which the learning rate rises, in [0, 1).
+        schedule: of the learning rate in the others: it falls to 0 in a line (`linear`) or as a `cosine`, or stays
+            `constant`.
+        layer_decay: what the learning rate is multiplied with from each layer to the one below it, in (0, 1].
+        accumulate: batches whose gradients make a step together, as their mean.
+        freeze: weights that stay as they are: `embeddings`; `encoder`, which is all but the task's own layers; or a
+            list of regular expressions, of which one is found in PyTorch's name of a weight.
+        jit_compile: compile steps by XLA, each length of rows anew, which takes long and pays for long trainings.
         weight_decay: of all weights but biases and layer norms.
         max_gradient_norm: gradients together are clipped to this norm; 0: they are not.
         label_weights: the weight of labels in the loss, by name; 1 for those not named. `balanced`: by how rare each
@@ -38,6 +45,11 @@ class Recipe:
     batch_size: int = 16
     learning_rate: float = 5e-5
     warmup: float = 0.1
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    layer_decay: float = 1.0
+    accumulate: int = 1
+    freeze: Literal["embeddings", "encoder"] | Sequence[str] | None = None
+    jit_compile: bool = False
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     label_weights: Mapping[str, float] | Literal["balanced"] | None = None
@@ -49,9 +61,10 @@ class Recipe:
     keep: Literal["last", "best"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "seed"):
+        for name in ("epochs", "batch_size", "seed", "accumulate"):
             if not isinstance(getattr(self, name), Integral):
                 raise ArgumentError(f"`{name}` must be a whole number; it is {getattr(self, name)!r}.")
+        self._check_steps()
         if self.epochs < 1 or self.batch_size < 1:
             raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
         if not isinstance(self.learning_rate, Real) or not 0 <= self.learning_rate < math.inf:
@@ -64,6 +77,18 @@ class Recipe:
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
+
+    def _check_steps(self) -> None:
+        if self.accumulate < 1:
+            raise ArgumentError(f"`accumulate` must be at least 1; it is {self.accumulate}.")
+        if not 0 < self.layer_decay <= 1:
+            raise ArgumentError(f"`layer_decay` must be in (0, 1]; it is {self.layer_decay}.")
+        if self.schedule not in ("linear", "cosine", "constant"):
+            raise ArgumentError(f"`schedule` must be 'linear', 'cosine' or 'constant'; it is {self.schedule!r}.")
+        own = {"accumulate": 1, "layer_decay": 1.0, "schedule": "linear"}
+        changed = [name for name, default in own.items() if getattr(self, name) != default]
+        if self.optimizer is not None and changed:
+            raise ArgumentError(f"`{changed[0]}` is of our own optimizer: leave it out, or leave out `optimizer`.")
 
     def _check_choice_of_weights(self) -> None:
         if self.patience is not None and (not isinstance(self.patience, Integral) or self.patience < 1):
@@ -97,20 +122,30 @@ class Recipe:
             if getattr(self, name):
                 raise ArgumentError(f"`{name}` {reason}.")
 
-    def build_optimizer(self, steps_per_epoch: int) -> Any:
+    def build_optimizer(self, steps_per_epoch: int, rates: Mapping[str, float] | None = None) -> Any:
         """Return the optimizer.
+
+        Args:
+            steps_per_epoch: batches in an epoch.
+            rates: by names of variables, what the learning rate is multiplied with.
 
         Raises:
             ArgumentError: if `optimizer` is not one of tf_keras's.
         """
         from tfnlp._backend import keras
-        from tfnlp.training.optimizer import AdamW, LinearSchedule
+        from tfnlp.training.optimizer import AccumulatingAdamW, AdamW
+        from tfnlp.training.schedules import SCHEDULES
 
         if self.optimizer is None:
-            steps = self.epochs * steps_per_epoch
-            clipping: dict[str, Any] = {"global_clipnorm": self.max_gradient_norm} if self.max_gradient_norm else {}
-            schedule = LinearSchedule(self.learning_rate, steps, int(self.warmup * steps))
-            return AdamW(schedule, weight_decay=self.weight_decay, **clipping)
+            num_batches = self.epochs * steps_per_epoch
+            steps = math.ceil(num_batches / self.accumulate)
+            options: dict[str, Any] = {"weight_decay": self.weight_decay, "rates": rates}
+            if self.max_gradient_norm:
+                options["global_clipnorm"] = self.max_gradient_norm
+            schedule = SCHEDULES[self.schedule](self.learning_rate, steps, int(self.warmup * steps))
+            if self.accumulate == 1:
+                return AdamW(schedule, **options)
+            return AccumulatingAdamW(schedule, batches=self.accumulate, num_batches=num_batches, **options)
         if isinstance(self.optimizer, str):
             return keras.optimizers.get(self.optimizer)
         if isinstance(self.optimizer, (keras.optimizers.Optimizer, keras.optimizers.legacy.Optimizer)):

@@ -209,7 +209,7 @@ class Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save every so many steps; the last of an epoch is saved with the epoch."""
         self.position.step = batch + 1
-        is_due = self._save_every is not None and int(self.model.optimizer.iterations) % self._save_every == 0
+        is_due = self._save_every is not None and self._number % self._save_every == 0
         if is_due and self.position.step < self.params["steps"]:
             self._save(with_trackers=True)
 
@@ -223,6 +223,10 @@ class Watch(keras.callbacks.Callback):
             self._watch(logs[self._metric])
         position.epoch, position.step = epoch + 1, 0
         self._save(with_trackers=False)
+
+    @property
+    def _number(self) -> int:
+        return self.position.epoch * self.params["steps"] + self.position.step
 
     def _watch(self, value: float) -> None:
         position = self.position
@@ -246,7 +250,7 @@ class Watch(keras.callbacks.Callback):
             return
         variables = _named(self.model, self._others) | (_trackers(self.model) if with_trackers else {})
         tensors = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
-        self._directory.save(self.position, tensors, int(self.model.optimizer.iterations))
+        self._directory.save(self.position, tensors, self._number)
 
 
 def _named(model: keras.Model, others: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
