@@ -69,6 +69,7 @@ def test_batches_make_a_step_with_the_mean_of_their_gradients(clip):
     assert not any(split.get_slot(variable, "sum").numpy().any() for variable in apart)
 
 
+@pytest.mark.slow
 def test_a_training_that_accumulates_goes_on(fresh, tmp_path):
     options = {"accumulate": 3, **RECIPE}
     whole = fresh(hidden_dropout_prob=0.2)
@@ -84,9 +85,9 @@ def test_a_training_that_accumulates_goes_on(fresh, tmp_path):
 @pytest.mark.parametrize(
     ("name", "freeze", "is_frozen"),
     [
-        ("bert", "embeddings", lambda name: ".embeddings." in name),
+        slow_case("bert", "embeddings", lambda name: ".embeddings." in name),
         ("bert", "encoder", lambda name: name.startswith("bert.")),
-        ("bert", ["layer.0.", "LayerNorm"], lambda name: "layer.0" in name or "LayerNorm" in name),
+        slow_case("bert", ["layer.0.", "LayerNorm"], lambda name: "layer.0" in name or "LayerNorm" in name),
         ("modernbert", ["layers.0.", "tok_embeddings"], lambda name: "layers.0." in name or "tok_emb" in name),
         slow_case("deberta-v2", "encoder", lambda name: name.startswith("deberta.")),
     ],

@@ -63,7 +63,7 @@ def uninterrupted(fresh):
     return task, task.fit(TRAIN, RECORDS, **RECIPE)
 
 
-@pytest.mark.parametrize("steps", [1, 11, 16, slow_case(8), slow_case(9), slow_case(23)])
+@pytest.mark.parametrize("steps", [11, *map(slow_case, (1, 8, 9, 16, 23))])
 def test_the_same_weights_and_history_wherever_it_stopped(fresh, uninterrupted, tmp_path, steps):
     options = {"checkpoint_dir": tmp_path, "save_every": 3, **RECIPE}
     interrupted(fresh(), TRAIN, steps, RECORDS, **options)
@@ -90,14 +90,8 @@ def test_transformers_code_draws_from_the_same_generator(fresh, tmp_path):
     assert weights_of(again) == weights_of(whole)
 
 
-def resumable():
-    for case in CASES:
-        if case.task is not Echo:
-            is_quick = case.task is tfnlp.MaskedLM
-            yield pytest.param(case, marks=() if is_quick else pytest.mark.slow, id=case.task.__name__)
-
-
-@pytest.mark.parametrize("case", list(resumable()))
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.task.__name__) for case in CASES if case.task is not Echo])
 def test_every_task_goes_on(case, tmp_path):
     def made(name):
         (tmp_path / name).mkdir()
@@ -114,6 +108,7 @@ def test_every_task_goes_on(case, tmp_path):
     assert weights_of(again) == weights_of(whole)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_stays(fresh, tmp_path):
     records = [*RECORDS] * 2
     recipe = {"epochs": 6, "batch_size": 2, "learning_rate": 3e-2, "warmup": 0.0, "verbose": 0}

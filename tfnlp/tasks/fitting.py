@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,47 +85,56 @@ def fit(
     check_one_replica()
     plan = Recipe.of(recipe)
     check_callbacks(callbacks, has_schedule=plan.optimizer is None)
-    if save_every is not None and (not isinstance(save_every, int) or save_every < 1):
-        raise ArgumentError(f"`save_every` must be a whole number, at least 1; it is {save_every!r}.")
-    if validation_data is None and plan.keeps == "best":
-        raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
+    _check_saving(plan, save_every, has_validation=validation_data is not None)
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
-    losses = task.loss(plan)
+    steps = batches.num_batches(counts, plan.batch_size)
+    watch = Watch(
+        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, counts)),
+        others=[task.checkpoint.generator.state],
+        save_every=save_every,
+        metric=None if validation is None else f"val_{task.metric_of(validation)}",
+        patience=plan.patience,
+        keeps_best=plan.keeps == "best",
+    )
+    dataset = batches.build_epochs(
+        rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
+        num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
+        epochs=range(watch.position.epoch, plan.epochs),
+    )  # fmt: skip
+    reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
+    with _compiled(task, plan, steps) as model:
+        task.start_from(source)
+        task.checkpoint.generator.reset_from_seed(plan.seed)
+        history = model.fit(
+            dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, *callbacks, watch], verbose=verbose
+        )
+    history.history, history.epoch = watch.position.history, list(range(watch.position.epoch))
+    return history
+
+
+def _check_saving(plan: Recipe, save_every: int | None, *, has_validation: bool) -> None:
+    if save_every is not None and (not isinstance(save_every, int) or save_every < 1):
+        raise ArgumentError(f"`save_every` must be a whole number, at least 1; it is {save_every!r}.")
+    if plan.keeps == "best" and not has_validation:
+        raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
+
+
+@contextmanager
+def _compiled(task: Any, plan: Recipe, steps: int) -> Iterator[keras.Model]:
+    """Give the model that learns, ready for its first step, with weights frozen as the recipe says."""
+    rates = rates_by_layer(task.head, plan.layer_decay)
+    optimizer, losses = plan.build_optimizer(steps, rates), task.loss(plan)
     model = task.training_model(plan.precision)
-    kept = [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)
-    with frozen(model, kept):
-        steps = batches.num_batches(counts, plan.batch_size)
-        optimizer = plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay))
+    with frozen(model, [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)):
         model.compile(
             optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights, jit_compile=plan.jit_compile
         )
         prepare_first_step(model)
-        task.start_from(source)
-        task.checkpoint.generator.reset_from_seed(plan.seed)
-        watch = Watch(
-            directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, counts)),
-            others=[task.checkpoint.generator.state],
-            save_every=save_every,
-            metric=None if validation is None else f"val_{task.metric_of(validation)}",
-            patience=plan.patience,
-            keeps_best=plan.keeps == "best",
-        )
-        watch.go_on(model)
-        dataset = batches.build_epochs(
-            rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
-            num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
-            epochs=range(watch.position.epoch, plan.epochs),
-        )  # fmt: skip
-        reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
-        history = model.fit(
-            dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, watch, *callbacks], verbose=verbose
-        )
-    history.history, history.epoch = watch.position.history, list(range(watch.position.epoch))
-    return history
+        yield model
 
 
 def _facts(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def _facts(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
     recipe = {name: value for name, value in vars(plan).items() if name != "optimizer"}
     kind = type(plan.optimizer).__name__ if plan.optimizer is not None else None
     labels = None if task.labels is None else task.labels.names
-    facts = {"task": type(task).__name__, "model": task.config.model_type, "labels": labels, **task.own_settings}
+    facts = {"task": type(task).__name__, "head": type(task.head).__name__, "labels": labels, **task.own_settings}
     return {**facts, **recipe, "optimizer": kind, "rows by length": counts.tolist()}
 
 

@@ -144,7 +144,7 @@ class BestWeights:
 class Watch(keras.callbacks.Callback):
     """Saves the state of a training, goes on from a saved one, keeps the best weights, and stops when none are better.
 
-    It stands after what puts the watched metric into the logs.
+    It stands after all that puts numbers into the logs.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Watch(keras.callbacks.Callback):
         """Make the callback.
 
         Args:
-            directory: to save to and to go on from; None: nothing is saved.
+            directory: to save to, whose newest state is gone on from; None: nothing is saved.
             others: variables that are saved beside the model's and the optimizer's: the state of random numbers.
             save_every: steps after which to save within an epoch; None: after epochs alone.
             metric: in the logs, that is watched; more is better. None: none is.
@@ -171,23 +171,8 @@ class Watch(keras.callbacks.Callback):
         self._directory, self._others, self._save_every = directory, list(others), save_every
         self._metric, self._patience = metric, patience
         self._best = BestWeights(directory) if keeps_best else None
-        self.position = Position()
-        self._trackers: dict[str, np.ndarray] = {}
-
-    def go_on(self, model: keras.Model) -> None:
-        """Give a compiled model, whose optimizer has its slots, the newest state that was saved, if there is one."""
-        if self._directory is None:
-            return
-        found = self._directory.load()
-        if found is None:
-            return
-        self.position, tensors = found
-        variables = _named(model, self._others)
-        for name, variable in variables.items():
-            if name not in tensors or tensors[name].shape != tuple(variable.shape):
-                raise CheckpointError(f"{self._directory.path}: the state lacks {name}. Remove the directory.")
-            variable.assign(tensors[name])
-        self._trackers = {name: value for name, value in tensors.items() if name.startswith("metric")}
+        found = None if directory is None else directory.load()
+        self.position, self._found = (Position(), {}) if found is None else found
 
     def maybe_load_initial_counters_from_ckpt(self, steps: Any, epoch: int, mode: Any = None) -> tuple[int, int]:
         """Tell Keras's `fit` at which epoch and step to begin; its own BackupAndRestore does it by this name."""
@@ -195,16 +180,23 @@ class Watch(keras.callbacks.Callback):
         return self.position.epoch, self.position.step
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Let `fit` ask where to begin."""
+        """Give the model and its optimizer the state that was found, and let `fit` ask where to begin."""
         self.model._training_state = self
+        if self._found:
+            self._assign(_named(self.model, self._others))
+
+    def _assign(self, variables: Mapping[str, tf.Variable]) -> None:
+        for name, variable in variables.items():
+            if name not in self._found or self._found[name].shape != tuple(variable.shape):
+                raise CheckpointError(f"the state of the training lacks {name}: remove its directory.")
+            variable.assign(self._found[name])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Give the trackers of losses what they held, after Keras has emptied them."""
         self.position.epoch = epoch
-        for name, variable in _trackers(self.model).items():
-            if name in self._trackers:
-                variable.assign(self._trackers[name])
-        self._trackers = {}
+        if self.position.step and self._found:
+            self._assign(_trackers(self.model))
+        self._found = {}
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save every so many steps; the last of an epoch is saved with the epoch."""

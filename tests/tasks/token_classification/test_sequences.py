@@ -50,19 +50,27 @@ def test_which_tags_are_well_formed(letters, grammar):
         assert allowed == (re.fullmatch(grammar, path) is not None), path
 
 
+_FIELD = Transitions(*(np.random.default_rng(5).standard_normal(s).astype(np.float32) for s in ((5,), (5,), (5, 5))))
+_UNITS = [tf.TensorSpec([None, 5]), tf.TensorSpec([None], tf.int32)]
+_ROWS = [tf.TensorSpec([1, None, 5]), tf.TensorSpec([1, None], tf.bool)]
+choose = tf.function(lambda scores, rows: choose_together(scores, rows, _FIELD), input_signature=_UNITS)
+choose_alone = tf.function(
+    lambda logits, mask: (best_path(logits, mask, _FIELD), marginals(logits, mask, _FIELD)), input_signature=_ROWS
+)
+
+
 @given(st.lists(st.integers(1, 9), max_size=8), st.integers(0, 2**32 - 1))
 def test_rows_are_chosen_as_if_alone(lengths, seed):
     draw = np.random.default_rng(seed)
     scores = draw.dirichlet([0.5] * 5, sum(lengths)).astype(np.float32).reshape(-1, 5)
     rows = np.repeat(np.arange(len(lengths)) * 3, lengths).astype(np.int32)  # some records have no row
-    transitions = Transitions(*(draw.standard_normal(shape).astype(np.float32) for shape in ((5,), (5,), (5, 5))))
-    labels, best = choose_together(tf.constant(scores), tf.constant(rows), transitions)
+    labels, best = choose(scores, rows)
     for row in np.unique(rows):
         logits = np.log(np.maximum(scores[rows == row], 1e-30))[None]
         mask = np.ones(logits.shape[:2], bool)
-        path = best_path(logits, mask, transitions).numpy()[0]
+        path, chances = (found.numpy()[0] for found in choose_alone(logits, mask))
         assert labels.numpy()[rows == row].tolist() == path.tolist()
-        chances = marginals(logits, mask, transitions).numpy()[0][np.arange(len(path)), path]
+        chances = chances[np.arange(len(path)), path]
         np.testing.assert_allclose(best.numpy()[rows == row], chances, atol=1e-5)
 
 
@@ -87,7 +95,7 @@ def test_windows_are_joined_to_the_tokens_of_their_record(sizes, width, data):
     assert tf.gather(token, index).numpy().tolist() == found.starts.numpy().tolist()
 
 
-@pytest.mark.parametrize("decoding", ["constrained", "crf"])
+@pytest.mark.parametrize("decoding", ["constrained", slow_case("crf")])
 def test_tags_are_well_formed_whatever_the_network_says(tmp_path, decoding):
     keep = {"aggregation": "none", "ignore_labels": ()}
     task = build_learner("bert", tmp_path, labels=LABELS, decoding=decoding, max_length=24, stride=6, **keep)
@@ -150,6 +158,7 @@ def test_pytorch_ignores_the_field(crf_tagger, tmp_path):
     np.testing.assert_allclose(ours["logits"], logits, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_transitions_start_from_those_of_the_data(tmp_path):
     task = build_learner("bert", tmp_path, decoding="crf")
     task.fit(RECORDS, epochs=1, learning_rate=0.0, verbose=0)
@@ -167,7 +176,8 @@ def test_transitions_start_from_those_of_the_data(tmp_path):
     assert any(np.abs(new - old).max() > 0 for new, old in zip(task.crf.get_weights(), steps, strict=True))
 
 
-@pytest.mark.parametrize("policy", [slow_case("mixed_bfloat16"), "mixed_float16"])
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(tmp_path, policy):
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
