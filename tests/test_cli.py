@@ -242,7 +242,7 @@ def test_options_are_the_fields_of_recipe_and_settings():
 
     assert {option.name for option in options_of(Recipe)} == {
         "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_gradient_norm", "label_smoothing", "seed",
-        "precision", "patience", "keep",
+        "precision", "patience", "keep", "accumulate", "jit_compile", "layer_decay", "schedule",
     }  # fmt: skip
     names = {option.name for option in options_of(TokenClassifierSettings)}
     assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping", "precision", "decoding"}

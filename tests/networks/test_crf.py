@@ -66,12 +66,14 @@ def test_all_is_as_over_all_paths(field, jit_compile):
     assert not total[~mask.any(1)].any()
 
 
-def test_the_likelihood_of_every_path(field):
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_likelihood_of_every_path(field, jit_compile):
     logits, mask, transitions = field
+    likelihood = tf.function(log_likelihood, jit_compile=jit_compile)
     for i, paths, scores in rows_of(field):
         labels = np.full((len(paths), 6), IGNORE_ID, np.int32)
         labels[:, mask[i]] = paths
-        found = log_likelihood(np.repeat(logits[i : i + 1], len(paths), 0), labels, transitions)
+        found = likelihood(np.repeat(logits[i : i + 1], len(paths), 0), labels, transitions)
         np.testing.assert_allclose(found, scores - logsumexp(scores), atol=1e-5)
     assert log_likelihood(logits, np.full((4, 6), IGNORE_ID, np.int32), transitions).numpy().tolist() == [0] * 4
 

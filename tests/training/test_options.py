@@ -153,7 +153,7 @@ def test_steps_that_xla_compiles(fresh):
         ({"accumulate": 0}, "`accumulate` must be at least 1; it is 0"),
         ({"accumulate": 1.5}, "`accumulate` must be a whole number; it is 1.5"),
         ({"layer_decay": 0}, r"`layer_decay` must be in \(0, 1\]; it is 0"),
-        ({"schedule": "step"}, "`schedule` must be 'linear', 'cosine' or 'constant'; it is 'step'"),
+        ({"schedule": "step"}, r"`schedule` must be one of \('linear', 'cosine', 'constant'\); it is 'step'"),
         ({"accumulate": 2, "optimizer": "adam"}, "`accumulate` is of our own optimizer"),
     ],
 )

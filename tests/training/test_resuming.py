@@ -25,6 +25,13 @@ TRAIN = RECORDS * 3
 DROPOUT = {"hidden_dropout_prob": 0.3}
 
 
+class StopTraining(keras.callbacks.Callback):
+    """Stops in the middle of an epoch, as one does that watches the clock."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = batch == 1
+
+
 class StopAfter(keras.callbacks.Callback):
     """Does what Ctrl-C does, after so many steps."""
 
@@ -80,6 +87,38 @@ def test_the_same_weights_and_history_wherever_it_stopped(fresh, uninterrupted, 
 
 
 @pytest.mark.slow
+def test_a_stop_within_an_epoch_and_another_fit(fresh, uninterrupted, tmp_path):
+    options = {"checkpoint_dir": tmp_path, **RECIPE}
+    stopped = fresh()
+    stopped.fit(TRAIN, RECORDS, callbacks=[StopTraining()], **options)
+    history = stopped.fit(TRAIN, RECORDS, **options)  # the same task, with the weights of then
+    task, expected = uninterrupted
+    assert weights_of(stopped) == weights_of(task)
+    assert history.history == expected.history
+    interrupted(stopped, TRAIN, 4, **RECIPE)
+    stopped.model.compile(tfnlp.AdamW(1e-3), {"logits": tfnlp.TokenCrossEntropy()})
+    plain = stopped.model.fit(stopped.dataset(TRAIN, batch_size=2), epochs=2, verbose=0)
+    assert plain.epoch == [0, 1]  # begins anew
+
+
+@pytest.mark.slow
+def test_half_precision_keeps_its_loss_scale(fresh, tmp_path):
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        whole, stopped, again = fresh(), fresh(), fresh()
+        for task in (whole, stopped, again):
+            _ = task.model
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+    whole.fit(TRAIN, **RECIPE)
+    options = {"checkpoint_dir": tmp_path, "save_every": 2, **RECIPE}
+    interrupted(stopped, TRAIN, 5, **options)
+    again.fit(TRAIN, **options)
+    assert weights_of(again) == weights_of(whole)
+
+
+@pytest.mark.slow
 def test_transformers_code_draws_from_the_same_generator(fresh, tmp_path):
     options = {"checkpoint_dir": tmp_path, "save_every": 2, **RECIPE}
     whole = fresh(network="transformers")
@@ -121,6 +160,9 @@ def test_the_best_epoch_stays(fresh, tmp_path):
     assert found["val_f1"] == history["val_f1"][: at + 3]
     assert patient.evaluate(RECORDS).f1 == pytest.approx(history["val_f1"][at])
     assert weights_of(patient) == weights_of(best)
+    again = fresh()  # it has ended
+    assert again.fit(records, RECORDS, patience=2, checkpoint_dir=tmp_path, **recipe).history == found
+    assert weights_of(again) == weights_of(best)
     last = fresh()
     last.fit(records, RECORDS, patience=2, keep="last", **recipe)
     assert last.evaluate(RECORDS).loss == pytest.approx(history["val_loss"][: at + 3][-1])
@@ -131,7 +173,7 @@ def test_another_training_in_the_directory(fresh, tmp_path):
     message = r"one: this is of another training: epochs was 1 and is 3. Train as before to go on, or name another"
     with pytest.raises(CheckpointError, match=message):
         fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE)
-    with pytest.raises(CheckpointError, match=r"another training: rows by length was \[.*\] and is \["):
+    with pytest.raises(CheckpointError, match=r"another training: data was '\w+' and is '\w+'"):
         fresh().fit(TRAIN, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
@@ -154,6 +196,7 @@ def test_another_training_in_the_directory(fresh, tmp_path):
         ({"keep": "all"}, "`keep` must be 'last' or 'best'; it is 'all'"),
         ({"keep": "best"}, "watch what `validation_data` shows; there is none"),
         ({"patience": 2}, "watch what `validation_data` shows; there is none"),
+        ({"save_every": 5}, "`save_every` is for `checkpoint_dir`"),
         ({"save_every": 0}, "`save_every` must be a whole number, at least 1; it is 0"),
     ],
 )

@@ -19,7 +19,9 @@ SETTINGS_FILE = "tfnlp.json"
 
 TRANSITIONS = "crf.safetensors"
 
-_WEIGHTS = re.compile(r"(model|pytorch_model|tf_model|crf)([-.].*)?\.(safetensors|bin|h5|index\.json)")
+_WEIGHTS = re.compile(
+    rf"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)|{re.escape(TRANSITIONS)}"
+)
 
 
 @contextmanager

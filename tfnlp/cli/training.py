@@ -81,6 +81,7 @@ def _train(
     needs_dev = "patience" if "patience" in given["recipe"] else next(iter(given["after"]), None)
     if needs_dev is not None and dev is None:
         raise typer.BadParameter(f"--{needs_dev.replace('_', '-')} needs --dev")
+    output = output.resolve()
     state = output.with_name(f"{output.name}-training")
     _check_state(state, resume=resume)
     seed = {"seed": given["recipe"]["seed"]} if "seed" in given["recipe"] else {}

@@ -103,7 +103,6 @@ def build_dataset(
     longest: int,
     shuffle: bool,
     seed: int,
-    num_groups: int | None = None,
 ) -> tf.data.Dataset:
     """Build the dataset that `keras.Model.fit` reads.
 
@@ -115,14 +114,12 @@ def build_dataset(
         longest: the most elements in a row.
         shuffle: draw the groups in another order in every epoch.
         seed: of that order.
-        num_groups: how many there are, if known: as many are shuffled together.
 
     Returns:
         Pairs of features, a dict of tensors of shape `(batch, length, ...)`, and a dict of targets, of shape
         `(batch, length)` or `(batch, ...)`.
     """
-    size = _SHUFFLE_ROWS if rows.is_stream else num_groups or _SHUFFLE_ROWS
-    options = {"batch_size": batch_size, "longest": longest, "shuffled": size if shuffle else 0}
+    options = {"batch_size": batch_size, "longest": longest, "shuffled": _SHUFFLE_ROWS if shuffle else 0}
     return _batched(_groups(rows, preprocessor, targets), preprocessor, targets, seed=seed, **options).prefetch(
         tf.data.AUTOTUNE
     )
@@ -136,6 +133,7 @@ def build_epochs(
     batch_size: int,
     longest: int,
     num_groups: int,
+    num_batches: int,
     seed: int,
     epochs: range,
     skipped: int,
@@ -150,6 +148,7 @@ def build_epochs(
         batch_size: as there.
         longest: as there.
         num_groups: how many groups of rows there are.
+        num_batches: how many batches an epoch has; it is an error if they are more or less.
         seed: of all epochs.
         epochs: their numbers.
         skipped: batches of the first that are left out.
@@ -164,7 +163,7 @@ def build_epochs(
         batches = _batched(
             groups, preprocessor, targets, batch_size=batch_size, longest=longest, shuffled=shuffled, seed=own
         )
-        return augment(batches, own)
+        return augment(batches, own).apply(tf.data.experimental.assert_cardinality(num_batches))
 
     dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch_of).skip(skipped)
     dataset._rows = rows

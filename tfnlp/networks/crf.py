@@ -168,10 +168,10 @@ def _by_place(logits: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
 def _path_score(logits: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor, transitions: Transitions) -> tf.Tensor:
     """Return the scores of paths. Shape `(batch,)`, float32."""
     at_places = tf.where(mask, tf.gather(logits, labels, batch_dims=2), 0.0)
-    # Where a path goes on: its places, close together.
-    path = tf.ragged.boolean_mask(labels, mask)
-    steps = tf.gather_nd(transitions.steps, tf.stack([path[:, :-1].flat_values, path[:, 1:].flat_values], -1))
-    of_steps = tf.reduce_sum(path[:, 1:].with_flat_values(steps), -1)
-    first, last = (tf.reduce_sum(end, -1) for end in (path[:, :1], path[:, -1:]))
-    of_ends = tf.gather(transitions.starts, first) + tf.gather(transitions.ends, last)
-    return tf.reduce_sum(at_places, -1) + of_steps + tf.where(tf.reduce_any(mask, -1), of_ends, 0.0)
+    counts = tf.reduce_sum(tf.cast(mask, tf.int32), -1)
+    path = tf.gather(labels, tf.argsort(tf.cast(~mask, tf.int32), -1, stable=True), batch_dims=1)  # moved together
+    steps = tf.gather_nd(transitions.steps, tf.stack([path[:, :-1], path[:, 1:]], -1))
+    of_steps = tf.where(tf.sequence_mask(counts - 1, tf.shape(path)[1] - 1), steps, 0.0)
+    last = tf.gather(path, tf.maximum(counts - 1, 0), batch_dims=1)
+    of_ends = tf.gather(transitions.starts, path[:, 0]) + tf.gather(transitions.ends, last)
+    return tf.reduce_sum(at_places, -1) + tf.reduce_sum(of_steps, -1) + tf.where(counts > 0, of_ends, 0.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from tfnlp._backend import check_one_replica, keras, tf
 from tfnlp.data import batches
 from tfnlp.data.batches import RowSource
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, CheckpointError
+from tfnlp.paths import local_path
+from tfnlp.tasks.settings import precision_of
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
 from tfnlp.training.optimizer import prepare_first_step
@@ -85,15 +88,16 @@ def fit(
     check_one_replica()
     plan = Recipe.of(recipe)
     check_callbacks(callbacks, has_schedule=plan.optimizer is None)
-    _check_saving(plan, save_every, has_validation=validation_data is not None)
+    _check_saving(plan, checkpoint_dir, save_every, has_validation=validation_data is not None)
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
+    facts = {} if checkpoint_dir is None else _facts(task, plan, rows)
     watch = Watch(
-        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, counts)),
+        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, facts),
         others=[task.checkpoint.generator.state],
         save_every=save_every,
         metric=None if validation is None else f"val_{task.metric_of(validation)}",
@@ -102,8 +106,8 @@ def fit(
     )
     dataset = batches.build_epochs(
         rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
-        num_groups=int(counts.sum()), seed=plan.seed, augment=task.augment, skipped=watch.position.step,
-        epochs=range(watch.position.epoch, plan.epochs),
+        num_groups=int(counts.sum()), num_batches=steps, seed=plan.seed, augment=task.augment,
+        epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
     )  # fmt: skip
     reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
     with _compiled(task, plan, steps) as model:
@@ -112,13 +116,19 @@ def fit(
         history = model.fit(
             dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, *callbacks, watch], verbose=verbose
         )
-    history.history, history.epoch = watch.position.history, list(range(watch.position.epoch))
+    if checkpoint_dir is not None:
+        history.history = watch.position.history
+        history.epoch = list(range(len(history.history.get("loss", ()))))
     return history
 
 
-def _check_saving(plan: Recipe, save_every: int | None, *, has_validation: bool) -> None:
+def _check_saving(plan: Recipe, checkpoint_dir: Any, save_every: int | None, *, has_validation: bool) -> None:
     if save_every is not None and (not isinstance(save_every, int) or save_every < 1):
         raise ArgumentError(f"`save_every` must be a whole number, at least 1; it is {save_every!r}.")
+    if save_every is not None and checkpoint_dir is None:
+        raise ArgumentError("`save_every` is for `checkpoint_dir`: name a directory, or leave it out.")
+    if checkpoint_dir is not None and local_path(checkpoint_dir).is_file():
+        raise CheckpointError(f"{checkpoint_dir}: this is a file; name a directory to keep checkpoints in.")
     if plan.keeps == "best" and not has_validation:
         raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
 
@@ -134,16 +144,38 @@ def _compiled(task: Any, plan: Recipe, steps: int) -> Iterator[keras.Model]:
             optimizer=optimizer, loss=losses or None, loss_weights=task.loss_weights, jit_compile=plan.jit_compile
         )
         prepare_first_step(model)
-        yield model
+        try:
+            yield model
+        finally:
+            model._training_state = None  # by which Keras's `fit` would go on another time
 
 
-def _facts(task: Any, plan: Recipe, counts: np.ndarray) -> dict[str, Any]:
+def _facts(task: Any, plan: Recipe, rows: RowSource) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
-    recipe = {name: value for name, value in vars(plan).items() if name != "optimizer"}
-    kind = type(plan.optimizer).__name__ if plan.optimizer is not None else None
+    optimizer = None if plan.optimizer is None else keras.optimizers.get(plan.optimizer).get_config()
     labels = None if task.labels is None else task.labels.names
-    facts = {"task": type(task).__name__, "head": type(task.head).__name__, "labels": labels, **task.own_settings}
-    return {**facts, **recipe, "optimizer": kind, "rows by length": counts.tolist()}
+    configuration = None if task.config is None else task.config.to_json_string()
+    return {
+        "task": type(task).__name__,
+        "head": type(task.head).__name__,
+        "labels": labels,
+        **task.own_settings,
+        **vars(plan),
+        "optimizer": optimizer,
+        "precision": plan.precision or precision_of(task.settings),
+        "network": "transformers" if task.checkpoint.runs_head else None,
+        "configuration": _digest([np.frombuffer(repr(configuration).encode(), np.uint8)]),
+        "checkpoint": task.checkpoint.name_or_path,
+        "data": _digest(array for chunk in rows for array in tf.nest.flatten(chunk) if array is not None),
+    }
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    """Return a few letters that are others for other arrays."""
+    found = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:

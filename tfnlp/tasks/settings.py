@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfnlp.errors import ArgumentError
 from tfnlp.precision import Precision, check_precision
@@ -20,6 +20,7 @@ class Settings:
         max_length: the most elements in a row.
     """
 
+    of_model: ClassVar[tuple[str, ...]] = ()  # fields that the Keras model is built by
     max_length: int
 
 

@@ -208,7 +208,10 @@ class Task(abc.ABC):
 
     @settings.setter
     def settings(self, settings: Any) -> None:
+        before = self.settings
         self.learned = Learned(settings, self.learned.labels)
+        if any(getattr(before, name) != getattr(settings, name) for name in settings.of_model):
+            self.forget_graphs()
 
     @property
     def own_settings(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
 
     Raises:
         ArgumentError: if they are no list; naming one of Keras 3, which can't run in a tf_keras model; or one that sets
-            the learning rate, where a schedule does; or one that saves the whole model.
+            the learning rate, where a schedule does; or one that saves the whole model or the state of training.
     """
     if not isinstance(callbacks, (list, tuple)):
         raise ArgumentError(f"`callbacks` must be a list; it is {type(callbacks).__name__}.")
@@ -61,6 +61,11 @@ def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
                 "ModelCheckpoint can't save transformers' heads whole: the file could not be loaded. Pass "
                 "`save_weights_only=True`, load the best by `task.model.load_weights(file)`, and save the task by "
                 "`task.save(directory)`."
+            )
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ArgumentError(
+                "BackupAndRestore does not keep the order of rows and the state of random numbers: pass "
+                "`checkpoint_dir` to `fit`, which goes on to the bit."
             )
         if has_schedule and isinstance(callback, _OF_LEARNING_RATES):
             raise ArgumentError(

@@ -12,7 +12,7 @@ from tfnlp.checkpoints.weights import head_variables, variables_by_name
 from tfnlp.errors import ArgumentError
 
 _LAYER = re.compile(r"\.(?:layers?|h|blocks?|albert_layer_groups)\.(\d+)\.")
-_EMBEDDINGS = re.compile(r"embed|\bwte\b|\bwpe\b|^(?:model\.)?shared\.")
+_EMBEDDINGS = re.compile(r"embed|\bwte\b|\bwpe\b|(?:^|\.)shared\.|encoder\.relative_attention_bias")
 
 
 def weights_to_freeze(head: keras.Model, freeze: str | Sequence[str]) -> list[Any]:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.precision import Precision, check_precision
+
+ScheduleName = Literal["linear", "cosine", "constant"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Recipe:
     batch_size: int = 16
     learning_rate: float = 5e-5
     warmup: float = 0.1
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    schedule: ScheduleName = "linear"
     layer_decay: float = 1.0
     accumulate: int = 1
     freeze: Literal["embeddings", "encoder"] | Sequence[str] | None = None
@@ -83,10 +85,10 @@ class Recipe:
             raise ArgumentError(f"`accumulate` must be at least 1; it is {self.accumulate}.")
         if not 0 < self.layer_decay <= 1:
             raise ArgumentError(f"`layer_decay` must be in (0, 1]; it is {self.layer_decay}.")
-        if self.schedule not in ("linear", "cosine", "constant"):
-            raise ArgumentError(f"`schedule` must be 'linear', 'cosine' or 'constant'; it is {self.schedule!r}.")
-        own = {"accumulate": 1, "layer_decay": 1.0, "schedule": "linear"}
-        changed = [name for name, default in own.items() if getattr(self, name) != default]
+        if self.schedule not in get_args(ScheduleName):
+            raise ArgumentError(f"`schedule` must be one of {get_args(ScheduleName)}; it is {self.schedule!r}.")
+        own = ("accumulate", "layer_decay", "schedule")
+        changed = [one.name for one in fields(self) if one.name in own and getattr(self, one.name) != one.default]
         if self.optimizer is not None and changed:
             raise ArgumentError(f"`{changed[0]}` is of our own optimizer: leave it out, or leave out `optimizer`.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from tfnlp.errors import CheckpointError
 from tfnlp.paths import local_path
 
 _TENSORS, _FACTS = "state.safetensors", "state.json"
-_STEP = "step-"
+_STEP, _DRAFT = "step-", ".draft-"
 
 
 @dataclass
@@ -55,12 +56,14 @@ class TrainingDirectory:
             path: of it.
             description: what must be the same for a training to go on, as JSON has it.
         """
-        self.path, self._description = local_path(path), json.loads(json.dumps(description))
+        self.path, self._description = local_path(path), json.loads(json.dumps(description, default=_plain))
 
     def save(self, position: Position, tensors: Mapping[str, np.ndarray], number: int) -> None:
         """Write a state; `number` is that of the steps so far."""
         self.path.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".", dir=self.path))
+        for left in self.path.glob(f"{_DRAFT}*"):  # by a process that was killed while it wrote
+            shutil.rmtree(left)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.path))
         save_file(dict(tensors), draft / _TENSORS)
         facts = {"position": vars(position), "training": self._description}
         (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -113,6 +116,11 @@ class TrainingDirectory:
         return sorted(self.path.glob(f"{_STEP}*")) if self.path.is_dir() else []
 
 
+def _plain(value: Any) -> Any:
+    """Return what JSON has no word for as a number or text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
 class BestWeights:
     """Keeps the weights of the best epoch, in a file or in memory."""
 
@@ -132,13 +140,19 @@ class BestWeights:
         os.replace(draft, self._file)
 
     def restore(self, weights: Sequence[tf.Variable]) -> None:
-        """Give variables the values that were kept, if any were."""
+        """Give variables the values that were kept.
+
+        Raises:
+            CheckpointError: if their file is gone.
+        """
         kept = self._kept
-        if self._file is not None and self._file.exists():
+        if self._file is not None:
+            if not self._file.exists():
+                raise CheckpointError(f"{self._file}: the best weights are missing: copy hidden files as well.")
             kept = load_file(self._file)
-        if kept is not None:
-            for i, weight in enumerate(weights):
-                weight.assign(kept[str(i)])
+        assert kept is not None, "some were kept"
+        for i, weight in enumerate(weights):
+            weight.assign(kept[str(i)])
 
 
 class Watch(keras.callbacks.Callback):
@@ -146,6 +160,8 @@ class Watch(keras.callbacks.Callback):
 
     It stands after all that puts numbers into the logs.
     """
+
+    _supports_tf_logs = True  # else Keras makes NumPy arrays of the logs of every step
 
     def __init__(
         self,
@@ -181,14 +197,12 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Give the model and its optimizer the state that was found, and let `fit` ask where to begin."""
-        self.model._training_state = self
         if self._found:
+            self.model._training_state = self
             self._assign(_named(self.model, self._others))
 
     def _assign(self, variables: Mapping[str, tf.Variable]) -> None:
         for name, variable in variables.items():
-            if name not in self._found or self._found[name].shape != tuple(variable.shape):
-                raise CheckpointError(f"the state of the training lacks {name}: remove its directory.")
             variable.assign(self._found[name])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -207,13 +221,17 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Watch the metric, and save."""
-        logs = logs or {}
-        position = self.position
+        logs, position = logs or {}, self.position
+        if position.step < self.params["steps"]:  # another callback stopped it within the epoch
+            self._save(with_trackers=True)
+            return
         for name, value in logs.items():
-            position.history.setdefault(name, []).append(float(value))
+            if np.ndim(value) == 0 and not isinstance(value, str):
+                position.history.setdefault(name, []).append(float(value))
         if self._metric is not None:
             self._watch(logs[self._metric])
-        position.epoch, position.step = epoch + 1, 0
+        has_ended = self.model.stop_training  # by this callback or another
+        position.epoch, position.step = self.params["epochs"] if has_ended else epoch + 1, 0
         self._save(with_trackers=False)
 
     @property
@@ -222,7 +240,7 @@ class Watch(keras.callbacks.Callback):
 
     def _watch(self, value: float) -> None:
         position = self.position
-        if position.best is None or value > position.best:
+        if not math.isnan(value) and (position.best is None or value > position.best):
             position.best, position.waited = float(value), 0
             if self._best is not None:
                 self._best.keep(self.model.weights)
@@ -233,8 +251,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Take the best weights, if these are to stay."""
-        self.model._training_state = None
-        if self._best is not None:
+        if self._best is not None and self.position.best is not None:
             self._best.restore(self.model.weights)
 
     def _save(self, *, with_trackers: bool) -> None:
@@ -248,8 +265,13 @@ class Watch(keras.callbacks.Callback):
 def _named(model: keras.Model, others: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
     optimizer = model.optimizer
     of_optimizer = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
-    groups = {"weight": model.weights, "optimizer": of_optimizer, "random": others}
+    groups = {"weight": model.weights, "optimizer": of_optimizer, "random": others, "scale": _loss_scale(optimizer)}
     return {f"{group}.{i}": one for group, variables in groups.items() for i, one in enumerate(variables)}
+
+
+def _loss_scale(optimizer: Any) -> list[tf.Variable]:
+    """Return the variables of a loss scale, which the policy `mixed_float16` brings."""
+    return list(getattr(getattr(optimizer, "_loss_scale", None), "_weights", {}).values())
 
 
 def _trackers(model: keras.Model) -> dict[str, tf.Variable]:

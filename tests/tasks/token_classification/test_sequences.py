@@ -1,5 +1,6 @@
 """Labels of a text chosen together: constrained, and by a conditional random field."""
 
+import dataclasses
 import itertools
 import logging
 import re
@@ -14,7 +15,7 @@ from tests.marks import slow_case
 from tests.tiny import LABELS, LONG_TEXT, RECORDS, TEXTS, build_learner
 from tfnlp import TokenClassifier
 from tfnlp._backend import keras, tf
-from tfnlp.errors import ArgumentError, CheckpointError
+from tfnlp.errors import ArgumentError, CheckpointError, DataError
 from tfnlp.labels import LabelMap, tags_to_spans, tags_to_spans_strictly, well_formed
 from tfnlp.networks.crf import Transitions, best_path, marginals
 from tfnlp.tasks.token_classification.sequences import choose_together, constrained, joined
@@ -201,6 +202,19 @@ def test_words_without_an_order_of_tags(tmp_path):
         )
 
 
+def test_tags_of_iob1_can_not_be_learned_together(tmp_path):
+    records = [{"words": ["Ada", "Byron", "lives"], "labels": ["I-PER", "I-PER", "O"]}] * 4
+    with pytest.raises(DataError, match="4 of 8 tags that go on with an entity follow none, as in IOB1"):
+        build_learner("bert", tmp_path, decoding="crf").fit(records, epochs=1, verbose=0)
+
+
+def test_a_network_that_was_built_follows_its_settings(tmp_path):
+    task = build_learner("bert", tmp_path)
+    assert len(task.model.weights) == len(task.head.weights)
+    task.settings = dataclasses.replace(task.settings, decoding="crf")
+    assert len(task.model.weights) == len(task.head.weights) + 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -233,7 +247,7 @@ def test_a_file_of_other_labels(crf_tagger, tmp_path):
     with pytest.raises(
         CheckpointError, match=r"crf.safetensors: `start_transitions` is missing or not of shape \(5,\)"
     ):
-        tfnlp.load(tmp_path).predict("Ada")
+        tfnlp.load(tmp_path)
 
 
 def test_transitions_that_are_forbidden_are_never_the_best():

@@ -12,8 +12,8 @@ from typing import Any
 
 from tfnlp.data.batches import CHUNK, chunked
 from tfnlp.data.sources import Source
-from tfnlp.errors import ArgumentError
-from tfnlp.labels import LabelMap, Span
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.labels import LabelMap, Span, well_formed
 from tfnlp.rows import Column, Rows
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.token_classification.gold import gold_of, parts
@@ -34,7 +34,28 @@ def learn(task: Any, records: Source) -> Learned:
     if settings.grouping is None:
         settings = replace(settings, grouping=_grouping_of(task, records))
     check_decoding(settings.decoding, labels.known)
+    if settings.decoding != "argmax" and labels.known.are_tags:
+        _check_order(records, labels.known)
     return Learned(settings, labels)
+
+
+def _check_order(records: Source, labels: LabelMap) -> None:
+    """Raise `DataError` if many tags follow each other as they would never be answered: those of IOB1, for example."""
+    starts, _, steps = well_formed(labels.names)
+    num_wrong = num_inside = 0
+    for record in checked_tokens(records):
+        tags = [labels.ids.get(name) for name in record.get("labels", ())]
+        for before, after in zip([None, *tags], tags, strict=False):
+            if after is None or starts[after]:
+                continue
+            num_inside += 1
+            num_wrong += not (before is not None and steps[before][after])
+    if num_wrong > _MISPLACED * num_inside:
+        raise DataError(
+            f"{records.name}: {num_wrong} of {num_inside} tags that go on with an entity follow none, as in IOB1, "
+            "where an entity may begin with `I-`. Labels that are chosen together must be IOB2 or BIOES: rewrite them "
+            "by `tfnlp.labels.to_iob2`, or read them from a CoNLL file, where this is done."
+        )
 
 
 def training_rows(task: Any, records: Source) -> Iterator[Rows]:

@@ -10,6 +10,7 @@ from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID, LabelMap, well_formed
 from tfnlp.networks.crf import Transitions, best_path, log_likelihood, marginals
 from tfnlp.tasks.token_classification.units import TokenScores, differs, ends_of
+from tfnlp.tasks.windows import shown_best
 
 _FORBIDDEN = -1e9
 _LEAST = 1e-30  # of a probability, so that its logarithm is a number
@@ -41,16 +42,12 @@ def joined(tokens: TokenScores, overlap: int) -> tuple[TokenScores, tf.Tensor]:
     Returns:
         The tokens that are kept, and their indices among all.
     """
-    size = tf.size(tokens.rows)
     begins = differs(tokens.rows)
     first = tf.cast(tf.where(begins)[:, 0], tf.int32)
     window = tf.cumsum(tf.cast(begins, tf.int32)) - 1
-    continues = ~differs(tf.gather(tokens.records, first))  # a window before it
-    is_continued = tf.concat([continues[1:], tf.zeros_like(continues[:1])], 0)
-    before = tf.range(size) - tf.gather(first, window)  # tokens of the same window
-    after = tf.gather(ends_of(first, size), window) - tf.range(size)
-    is_kept = (before >= overlap // 2) | ~tf.gather(continues, window)
-    is_kept &= (after >= overlap - overlap // 2) | ~tf.gather(is_continued, window)
+    position = tf.range(tf.size(window)) - tf.gather(first, window)
+    lengths = ends_of(first, tf.size(window)) + 1 - first
+    is_kept = shown_best(position, lengths, window, tf.gather(tokens.records, first), overlap)
     index = tf.where(is_kept)[:, 0]
     kept = tokens.at(index)
     return replace(kept, rows=kept.records), index

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from tfnlp.errors import ArgumentError
 from tfnlp.labels import OUTSIDE
@@ -34,6 +34,7 @@ class TokenClassifierSettings(WindowSettings):
             (`crf`).
     """
 
+    of_model: ClassVar[tuple[str, ...]] = ("decoding",)
     aggregation: Aggregation = "first"
     label_all_tokens: bool = False
     grouping: Grouping | None = None

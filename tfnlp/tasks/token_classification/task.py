@@ -72,6 +72,14 @@ class TokenClassifier(Task):
 
     training_rows = learning.training_rows
 
+    @property
+    def head(self) -> Any:
+        """The Hugging Face TensorFlow head; with `decoding="crf"`, the transitions are read with it."""
+        head = super().head
+        if self.settings.decoding == "crf":
+            _ = self.crf
+        return head
+
     @cached_property
     def crf(self) -> TransitionScores:
         """The scores of labels that follow each other, of `decoding="crf"`: the checkpoint's, or zeros."""
