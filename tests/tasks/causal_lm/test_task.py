@@ -276,6 +276,7 @@ def test_perplexity_is_e_to_the_mean_loss(lm):
     assert report.perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_options_are_kept_and_served(lm, tmp_path):
     lm.save(tmp_path / "lm")
     task = tfnlp.load(tmp_path / "lm")
@@ -309,6 +310,7 @@ def served_without_python(directory, **inputs):
         return session.run(names, feeds), set(signature.defaults)
 
 
+@pytest.mark.slow
 def test_options_are_inputs_of_a_signature(lm, tmp_path):
     lm.save(tmp_path / "lm")
     task = tfnlp.load(tmp_path / "lm")
