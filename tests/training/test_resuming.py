@@ -88,7 +88,7 @@ def test_the_same_weights_and_history_wherever_it_stopped(fresh, uninterrupted, 
 
 @pytest.mark.slow
 def test_a_stop_within_an_epoch_and_another_fit(fresh, uninterrupted, tmp_path):
-    options = {"checkpoint_dir": tmp_path, **RECIPE}
+    options = {"checkpoint_dir": tmp_path, "save_every": 2, **RECIPE}
     stopped = fresh()
     stopped.fit(TRAIN, RECORDS, callbacks=[StopTraining()], **options)
     history = stopped.fit(TRAIN, RECORDS, **options)  # the same task, with the weights of then

@@ -59,7 +59,10 @@ class TrainingDirectory:
         self.path, self._description = local_path(path), json.loads(json.dumps(description, default=_plain))
 
     def save(self, position: Position, tensors: Mapping[str, np.ndarray], number: int) -> None:
-        """Write a state; `number` is that of the steps so far."""
+        """Write a state; `number` is that of the steps so far: after as many, there is but one."""
+        target = self.path / f"{_STEP}{number:09d}"
+        if target.exists():
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         for left in self.path.glob(f"{_DRAFT}*"):  # by a process that was killed while it wrote
             shutil.rmtree(left)
@@ -67,7 +70,6 @@ class TrainingDirectory:
         save_file(dict(tensors), draft / _TENSORS)
         facts = {"position": vars(position), "training": self._description}
         (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        target = self.path / f"{_STEP}{number:09d}"
         os.replace(draft, target)
         for other in self._all():
             if other != target:
