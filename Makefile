@@ -27,8 +27,11 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
+# In three parts: a process that makes hundreds of graphs keeps some gigabytes.
 slow: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/checkpoints tests/conformance tests/networks
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/generation tests/pipelines tests/test_*.py
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/data tests/tasks tests/tokenization tests/training
 
 # In an environment of its own (`VENV=.venv-5`): the families of our networks with transformers 5, which has no heads.
 conformance-5: $(VENV)/installed-with-5
