@@ -5,7 +5,6 @@ python -m benchmarks.decoding --model M --train F --test F [--epochs 4] [--learn
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import tfnlp
+from benchmarks.arguments import fitting_parser
 
 
 def texts_of(*files: Path) -> Iterator[dict[str, list[str]]]:
@@ -35,12 +35,7 @@ def ill_formed(task: Any, records: list[dict[str, list[str]]]) -> int:
 
 def main() -> None:
     """Read the arguments, train and evaluate."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--train", required=True, type=Path)
-    parser.add_argument("--test", required=True, type=Path)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser = fitting_parser(__doc__)
     parser.add_argument("--texts", type=int, default=10_000)
     options = parser.parse_args()
     records = list(islice(texts_of(options.train, options.test), options.texts))

@@ -5,22 +5,17 @@ python -m benchmarks.precision --model M --train F --test F [--epochs 4] [--lear
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 import tfnlp
+from benchmarks.arguments import fitting_parser
 from tfnlp.precision import PRECISIONS
 
 
 def main() -> None:
     """Read the arguments, train and evaluate."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--train", required=True, type=Path)
-    parser.add_argument("--test", required=True, type=Path)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser = fitting_parser(__doc__)
     parser.add_argument("--save", type=Path, help="where to keep the one trained in float32")
     options = parser.parse_args()
     for trained in PRECISIONS:

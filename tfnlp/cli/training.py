@@ -104,7 +104,9 @@ def _train(
 
 
 def _check_state(state: Path, *, resume: bool) -> None:
-    is_there = any(state.glob("step-*"))
+    from tfnlp.training.resuming import states_in
+
+    is_there = bool(states_in(state))
     if is_there and not resume:
         raise typer.BadParameter(f"{state} holds a training that stopped: pass --resume to go on, or remove it")
     if resume and not is_there:
@@ -112,7 +114,9 @@ def _check_state(state: Path, *, resume: bool) -> None:
 
 
 def _say_how_to_go_on(state: Path) -> None:
-    if any(state.glob("step-*")):
+    from tfnlp.training.resuming import states_in
+
+    if states_in(state):
         command = [word for word in sys.argv[1:] if word != "--resume"]
         typer.echo(f"\nstopped. To go on: {shlex.join(['tfnlp', *command, '--resume'])}", err=True)
     else:

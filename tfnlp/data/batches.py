@@ -119,21 +119,16 @@ def build_dataset(
         Pairs of features, a dict of tensors of shape `(batch, length, ...)`, and a dict of targets, of shape
         `(batch, length)` or `(batch, ...)`.
     """
-    options = {"batch_size": batch_size, "longest": longest, "shuffled": _SHUFFLE_ROWS if shuffle else 0}
-    return _batched(_groups(rows, preprocessor, targets), preprocessor, targets, seed=seed, **options).prefetch(
-        tf.data.AUTOTUNE
-    )
+    batching = Batching(preprocessor, targets, batch_size, longest)
+    groups = _groups(rows, preprocessor, targets)
+    return batching.batches(groups, _SHUFFLE_ROWS if shuffle else 0, seed).prefetch(tf.data.AUTOTUNE)
 
 
 def build_epochs(
     rows: RowSource,
-    preprocessor: Preprocessor,
-    targets: Mapping[str, Target],
+    batching: Batching,
+    counts: np.ndarray,
     *,
-    batch_size: int,
-    longest: int,
-    num_groups: int,
-    num_batches: int,
     seed: int,
     epochs: range,
     skipped: int,
@@ -142,75 +137,71 @@ def build_epochs(
     """Build the batches of several epochs, one after the other, each in an order that its number alone decides.
 
     Args:
-        rows: as for `build_dataset`, as are the others that are not named here.
-        preprocessor: as there.
-        targets: as there.
-        batch_size: as there.
-        longest: as there.
-        num_groups: how many groups of rows there are.
-        num_batches: how many batches an epoch has; it is an error if they are more or less.
+        rows: with columns and targets, as for `build_dataset`.
+        batching: how they become batches.
+        counts: the groups of rows, by `count_groups`; it is an error if an epoch has more or less batches of them.
         seed: of all epochs.
         epochs: their numbers.
         skipped: batches of the first that are left out.
         augment: changes the batches of an epoch, whose own seed it is given.
     """
-    groups = _groups(rows, preprocessor, targets)
-    shuffled = _SHUFFLE_ROWS if rows.is_stream else num_groups
+    groups = _groups(rows, batching.preprocessor, batching.targets)
+    shuffled = _SHUFFLE_ROWS if rows.is_stream else int(counts.sum())
+    cardinality = tf.data.experimental.assert_cardinality(num_batches(counts, batching.size))
 
     def epoch_of(number: tf.Tensor) -> tf.data.Dataset:
         own = tf.constant(seed, tf.int64) * 1_000_003 + number
         tf.random.set_seed(1)  # of this graph: beside a seed of 0, TensorFlow does not take a tensor
-        batches = _batched(
-            groups, preprocessor, targets, batch_size=batch_size, longest=longest, shuffled=shuffled, seed=own
-        )
-        return augment(batches, own).apply(tf.data.experimental.assert_cardinality(num_batches))
+        return augment(batching.batches(groups, shuffled, own), own).apply(cardinality)
 
     dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch_of).skip(skipped)
     dataset._rows = rows
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _batched(
-    groups: tf.data.Dataset,
-    preprocessor: Preprocessor,
-    targets: Mapping[str, Target],
-    *,
-    batch_size: int,
-    longest: int,
-    shuffled: int,
-    seed: int | tf.Tensor,
-) -> tf.data.Dataset:
-    """Make batches of groups of rows; `shuffled`: how many wait to be drawn, 0: they stay in order."""
-    dataset = groups.shuffle(shuffled, seed=seed) if shuffled else groups
-    lengths = bucket_lengths(longest)
-    name = preprocessor.column_names[0]
+@dataclass(frozen=True)
+class Batching:
+    """How groups of rows become batches.
 
-    def length(group: dict[str, Any]) -> tf.Tensor:
-        rows = group["columns"][name]
+    Attributes:
+        preprocessor: makes the network's features of rows.
+        targets: what each output of the network is to learn.
+        size: groups of rows, mostly of one, in a batch.
+        longest: the most elements in a row.
+    """
+
+    preprocessor: Preprocessor
+    targets: Mapping[str, Target]
+    size: int
+    longest: int
+
+    def batches(self, groups: tf.data.Dataset, shuffled: int, seed: int | tf.Tensor) -> tf.data.Dataset:
+        """Make batches; `shuffled`: how many groups wait to be drawn, 0: they stay in order."""
+        dataset = groups.shuffle(shuffled, seed=seed) if shuffled else groups
+        lengths = bucket_lengths(self.longest)
+        dataset = dataset.bucket_by_sequence_length(
+            self._length,
+            bucket_boundaries=[length + 1 for length in lengths],
+            bucket_batch_sizes=[self.size] * (len(lengths) + 1),
+            no_padding=True,
+        ).map(self._filled)
+        # Full batches of common lengths come first, and the rest of each bucket at the end of the epoch.
+        return dataset.shuffle(64, seed=seed) if shuffled else dataset
+
+    def _length(self, group: dict[str, Any]) -> tf.Tensor:
+        rows = group["columns"][self.preprocessor.column_names[0]]
         return tf.cast(tf.reduce_max(rows.row_lengths()), tf.int32) if isinstance(rows, tf.RaggedTensor) else 1
 
-    dataset = dataset.bucket_by_sequence_length(
-        length,
-        bucket_boundaries=[length + 1 for length in lengths],
-        bucket_batch_sizes=[batch_size] * (len(lengths) + 1),
-        no_padding=True,
-    )
-
-    def fill(batch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _filled(self, batch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         columns = {name: _column(group.values) for name, group in batch["columns"].items()}
-        first = columns[name]
+        first = columns[self.preprocessor.column_names[0]]
         size = None
         if first.splits is not None:
+            lengths = bucket_lengths(self.longest)
             size = tf.gather(lengths, tf.searchsorted(lengths, size_of(first)[None])[0])
-        features = preprocessor.features(Rows(columns, None), size)
-        side = preprocessor.padding_side
-        return features, {
-            output: _target(group, targets[output], size, side) for output, group in batch["targets"].items()
-        }
-
-    dataset = dataset.map(fill)
-    # Full batches of common lengths come first, and the rest of each bucket at the end of the epoch.
-    return dataset.shuffle(64, seed=seed) if shuffled else dataset
+        features, side = self.preprocessor.features(Rows(columns, None), size), self.preprocessor.padding_side
+        targets = batch["targets"].items()
+        return features, {output: _target(group, self.targets[output], size, side) for output, group in targets}
 
 
 def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, Target]) -> tf.data.Dataset:

@@ -95,23 +95,23 @@ def fit(
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
-    facts = {} if checkpoint_dir is None else _facts(task, plan, rows)
+    directory = None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, rows))
     watch = Watch(
-        directory=None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, facts),
+        directory=directory,
         others=[task.checkpoint.generator.state],
         save_every=save_every,
         metric=None if validation is None else f"val_{task.metric_of(validation)}",
         patience=plan.patience,
         keeps_best=plan.keeps == "best",
     )
+    batching = batches.Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
     dataset = batches.build_epochs(
-        rows, task.preprocessor, task.targets, longest=task.settings.max_length, batch_size=plan.batch_size,
-        num_groups=int(counts.sum()), num_batches=steps, seed=plan.seed, augment=task.augment,
+        rows, batching, counts, seed=plan.seed, augment=task.augment,
         epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
     )  # fmt: skip
     reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
     with _compiled(task, plan, steps) as model:
-        task.start_from(source)
+        task.start_from(source, rows)
         task.checkpoint.generator.reset_from_seed(plan.seed)
         history = model.fit(
             dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, *callbacks, watch], verbose=verbose

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -127,8 +127,13 @@ class Task(abc.ABC):
         """Return what training data tells beside what is known: labels, for example."""
         return self.learned
 
-    def start_from(self, records: Source) -> None:  # noqa: B027 -- a hook
-        """Let the outputs of a new head start from what training data tells, before the first step."""
+    def start_from(self, records: Source, rows: Iterable[Rows]) -> None:  # noqa: B027 -- a hook
+        """Let the outputs of a new head start from what training data tells, before the first step.
+
+        Args:
+            records: that are trained on.
+            rows: what `training_rows` made of them.
+        """
 
     def training_model(self, precision: Precision | None = None) -> keras.Model:
         """Return the Keras model that learns from what `dataset` yields.

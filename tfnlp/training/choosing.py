@@ -78,6 +78,5 @@ def rates_by_layer(head: keras.Model, decay: float) -> Mapping[str, float]:
     named = variables_by_name(head)
     numbers = {name: int(found[1]) for name in named if (found := _LAYER.search(f".{name}"))}
     top = max(numbers.values(), default=-1) + 2
-    below = {name: 0 if _EMBEDDINGS.search(name) else numbers.get(name, top - 2) + 1 for name in named}
-    below |= {name: top for name in named if name not in numbers and not _EMBEDDINGS.search(name)}
-    return {named[name].name: decay ** (top - depth) for name, depth in below.items()}
+    depths = {name: 0 if _EMBEDDINGS.search(name) else numbers.get(name, top - 1) + 1 for name in named}
+    return {named[name].name: decay ** (top - depth) for name, depth in depths.items()}

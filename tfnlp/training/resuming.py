@@ -71,7 +71,7 @@ class TrainingDirectory:
         facts = {"position": vars(position), "training": self._description}
         (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, target)
-        for other in self._all():
+        for other in states_in(self.path):
             if other != target:
                 shutil.rmtree(other)
 
@@ -81,9 +81,7 @@ class TrainingDirectory:
         Raises:
             CheckpointError: if it is damaged, or of another training.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise CheckpointError(f"{self.path}: this is a file; name a directory to keep checkpoints in.")
-        states = self._all()
+        states = states_in(self.path)
         if not states:
             if self.path.is_dir() and any(not one.name.startswith(".") for one in self.path.iterdir()):
                 raise CheckpointError(
@@ -113,9 +111,10 @@ class TrainingDirectory:
                 "another directory."
             )
 
-    def _all(self) -> list[Path]:
-        """Return the directories of states, the newest last."""
-        return sorted(self.path.glob(f"{_STEP}*")) if self.path.is_dir() else []
+
+def states_in(directory: Path) -> list[Path]:
+    """Return the directories of the states of a training, the newest last."""
+    return sorted(directory.glob(f"{_STEP}*"))
 
 
 def _plain(value: Any) -> Any:

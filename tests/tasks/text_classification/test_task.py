@@ -111,7 +111,7 @@ def test_base_rates_of_a_file(tmp_path):
     task = build(tmp_path, labels=["a", "b"])
     source = task.source(file)
     task.learned = task.learn(source)
-    task.start_from(source)
+    task.start_from(source, task.training_rows(source))
     np.testing.assert_allclose(bias_of(task), np.log([201 / 401, 1 / 601]), atol=1e-6)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, final
@@ -125,7 +125,7 @@ class SequenceClassifier(Task):
         settings = replace(self.settings, pairs=True) if is_pair else self.settings
         return Learned(settings, replace(found, problem_type=problem_type))
 
-    def start_from(self, records: Source) -> None:
+    def start_from(self, records: Source, rows: Iterable[Rows]) -> None:
         """Let a new head answer the labels' base rates, or the numbers' mean, until it has learned better.
 
         From zeros, a network first learns to make all texts alike, and takes long to undo it where most of many labels

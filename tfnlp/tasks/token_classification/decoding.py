@@ -14,7 +14,7 @@ from tfnlp._backend import tf
 from tfnlp.labels import OUTSIDE
 from tfnlp.tasks.text_spans import by_record, substrings
 from tfnlp.tasks.token_classification.settings import Aggregation
-from tfnlp.tasks.token_classification.units import Places, TokenScores, Units, differs, ends_of
+from tfnlp.tasks.token_classification.units import Places, TokenScores, Units, at, differs, ends_of
 
 # From the scores of units by label, of shape `(units, labels)`, and their rows to their labels and the score of each.
 Choose = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -72,11 +72,11 @@ class EntityDecoder:
         scores, places = self._words(tokens) if of_words else _each(tokens)
         if not self._keep_blanks:
             is_seen = tf.where(places.ends > places.starts)[:, 0]
-            scores, places = tf.gather(scores, is_seen), Places(*(tf.gather(column, is_seen) for column in places))
+            scores, places = tf.gather(scores, is_seen), at(places, is_seen)
         labels, best = self._choose(scores, places.rows)
         units = Units(labels, best, *places, begins=tf.gather(self._begins, labels))
         entities = units if self.aggregation == "none" else self._grouped(units)
-        entities = entities.at(tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
+        entities = at(entities, tf.where(~tf.gather(self._outside, entities.labels))[:, 0])
         return _without_overlaps(entities, tokens)
 
     def _grouped(self, units: Units) -> Units:
@@ -86,7 +86,7 @@ class EntityDecoder:
         first = tf.cast(tf.where(begins)[:, 0], tf.int32)
         group = tf.cumsum(tf.cast(begins, tf.int32)) - 1
         last = ends_of(first, tf.size(types))
-        groups = units.at(first)
+        groups = at(units, first)
         scores = tf.math.segment_mean(units.scores, group)
         return Units(
             tf.gather(types, first),
@@ -167,7 +167,7 @@ def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:
     windowed = tf.boolean_mask(tokens.records, differs(tokens.rows) & ~differs(tokens.records))
     everything = tf.range(tf.size(entities.labels))
     may_overlap = (tf.size(windowed) > 0) & (tf.size(everything) > 0)
-    return entities.at(tf.cond(may_overlap, lambda: _chosen(entities, windowed), lambda: everything))
+    return at(entities, tf.cond(may_overlap, lambda: _chosen(entities, windowed), lambda: everything))
 
 
 def _chosen(entities: Units, windowed: tf.Tensor) -> tf.Tensor:

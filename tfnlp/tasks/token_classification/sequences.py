@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID, LabelMap, well_formed
 from tfnlp.networks.crf import Transitions, best_path, log_likelihood, marginals
-from tfnlp.tasks.token_classification.units import TokenScores, differs, ends_of
+from tfnlp.tasks.token_classification.units import TokenScores, at, differs, ends_of
 from tfnlp.tasks.windows import shown_best
 
 _FORBIDDEN = -1e9
@@ -49,8 +47,8 @@ def joined(tokens: TokenScores, overlap: int) -> tuple[TokenScores, tf.Tensor]:
     lengths = ends_of(first, tf.size(window)) + 1 - first
     is_kept = shown_best(position, lengths, window, tf.gather(tokens.records, first), overlap)
     index = tf.where(is_kept)[:, 0]
-    kept = tokens.at(index)
-    return replace(kept, rows=kept.records), index
+    kept = at(tokens, index)
+    return kept._replace(rows=kept.records), index
 
 
 def choose_together(scores: tf.Tensor, rows: tf.Tensor, transitions: Transitions) -> tuple[tf.Tensor, tf.Tensor]:

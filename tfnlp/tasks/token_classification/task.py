@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -83,9 +83,8 @@ class TokenClassifier(Task):
     @cached_property
     def crf(self) -> TransitionScores:
         """The scores of labels that follow each other, of `decoding="crf"`: the checkpoint's, or zeros."""
-        layer = TransitionScores(len(self.known_labels))
-        is_own = self.learned.labels is not None and not self.learned.labels.is_fresh
-        if not (is_own and load_transitions(layer, self.checkpoint)):
+        layer, labels = TransitionScores(len(self.known_labels)), self.learned.labels
+        if labels is None or labels.is_fresh or not load_transitions(layer, self.checkpoint):
             logger.warning("%s: no transitions between labels are there yet; `fit` learns them", type(self).__name__)
         return layer
 
@@ -94,11 +93,11 @@ class TokenClassifier(Task):
         outputs = super().call_head(run, inputs)
         return {"logits": self.crf(outputs["logits"])} if self.settings.decoding == "crf" else outputs
 
-    def start_from(self, records: Source) -> None:
+    def start_from(self, records: Source, rows: Iterable[Rows]) -> None:
         """Let new transitions start from how often labels follow each other."""
         if self.settings.decoding != "crf" or any(weight.any() for weight in self.crf.get_weights()):
             return
-        columns = (rows.targets["logits"] for rows in self.training_rows(records))
+        columns = (some.targets["logits"] for some in rows)
         paths = (path for column in columns for path in np.split(column.values, column.splits[1:-1]))
         self.crf.set_weights(counted(paths, len(self.known_labels)))
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tfnlp._backend import tf
 from tfnlp.padding import row_ids
 from tfnlp.rows import Rows
 
 
-@dataclass(frozen=True)
-class TokenScores:
+class TokenScores(NamedTuple):
     """The tokens of some records' rows, without special tokens; all of shape `(tokens,)` but `scores`.
 
     Attributes:
@@ -30,10 +28,6 @@ class TokenScores:
     records: tf.Tensor
     is_subword: tf.Tensor
 
-    def at(self, index: tf.Tensor) -> TokenScores:
-        """Return the tokens at these indices."""
-        return TokenScores(*(tf.gather(getattr(self, column.name), index) for column in fields(self)))
-
 
 class Places(NamedTuple):
     """Where tokens, words or entities stand; all of shape `(units,)`.
@@ -49,8 +43,7 @@ class Places(NamedTuple):
     last_tokens: tf.Tensor
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(NamedTuple):
     """Tokens, words or entities with a label each; all of shape `(units,)`.
 
     `begins` tells whether the label of the first token says that an entity begins there (`B-`); the others are as in
@@ -67,9 +60,13 @@ class Units:
     last_tokens: tf.Tensor
     begins: tf.Tensor
 
-    def at(self, index: tf.Tensor) -> Units:
-        """Return the units at these indices."""
-        return Units(*(tf.gather(getattr(self, column.name), index) for column in fields(self)))
+
+Columns = TypeVar("Columns", TokenScores, Places, Units)
+
+
+def at(columns: Columns, index: tf.Tensor) -> Columns:
+    """Return the tokens or units at these indices."""
+    return type(columns)(*(tf.gather(column, index) for column in columns))
 
 
 def token_scores(logits: tf.Tensor, rows: Rows) -> tuple[TokenScores, tf.Tensor]:
