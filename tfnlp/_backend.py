@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tfnlp.errors import ArgumentError, VersionError
+from tfnlp.errors import VersionError
 
 # TensorFlow leaves oneDNN off on processors without VNNI, where it is still 1.1 to 1.3 times faster. It reads the
 # variable when it is imported; a value that the user has set stays.
@@ -57,16 +57,6 @@ def has_transformers_heads() -> bool:
     return _version("transformers") < (5, 0)
 
 
-def check_one_replica() -> None:
-    """Raise `ArgumentError` under a `tf.distribute` strategy of several replicas, where training would be wrong."""
-    count = tf.distribute.get_strategy().num_replicas_in_sync
-    if count > 1:
-        raise ArgumentError(
-            f"tasks are trained on one device, and this strategy has {count} replicas: losses are averaged over a "
-            "whole batch, of which each replica would see a part. Make and fit the task outside of its scope."
-        )
-
-
 def has_bfloat16() -> bool:
     """Tell whether products are computed in bfloat16 here, by a GPU or by this processor; True if we can't tell."""
     flags = Path("/proc/cpuinfo")  # Linux
@@ -109,4 +99,4 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["as_traced", "check_one_replica", "has_bfloat16", "has_transformers_heads", "keras", "tf", "update_slice"]
+__all__ = ["as_traced", "has_bfloat16", "has_transformers_heads", "keras", "tf", "update_slice"]

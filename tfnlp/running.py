@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.data.batches import token_batches
+from tfnlp.data.batches import chunked, token_batches
 from tfnlp.padding import lengths_of
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows, as_numpy
@@ -35,6 +35,11 @@ class Runner(abc.ABC):
     @abc.abstractmethod
     def on_rows(self) -> Any:
         """A `tf.function` that takes columns of all rows and the indices of some: outputs for these come out."""
+
+    @property
+    def num_replicas(self) -> int:
+        """How many batches are run at the same time."""
+        return 1
 
     @property
     def column_names(self) -> list[str]:
@@ -71,13 +76,17 @@ class Runner(abc.ABC):
         """
         columns = self._columns(rows)
         sizes = as_numpy(self.sizes(columns))
-        chosen, batches = [], []
-        for batch in token_batches(sizes, budget or self.budget) if len(sizes) else [np.zeros(0, np.int64)]:
-            chosen.append(batch)
-            batches.append(as_numpy(self.run_batch(columns, tf.constant(batch))))
+        chosen = list(token_batches(sizes, budget or self.budget)) if len(sizes) else [np.zeros(0, np.int64)]
+        batches: list[Outputs] = []
+        for together in chunked(chosen, self.num_replicas):
+            batches.extend(self.run_batches(columns, together))
             if advance is not None:
-                advance(len(batch))
+                advance(sum(map(len, together)))
         return {name: _in_order([outputs[name] for outputs in batches], chosen) for name in batches[0]}
+
+    def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
+        """Run over batches, at most `num_replicas`, from Python; NumPy arrays come out."""
+        return [as_numpy(self.run_batch(columns, tf.constant(batch))) for batch in chosen]
 
     def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
         """Run over some of the rows, from Python. `chosen` are their indices, int64."""

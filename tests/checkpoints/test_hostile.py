@@ -121,23 +121,6 @@ def test_addresses_are_refused(checkpoints, address, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-def test_replicas_are_refused(checkpoints):
-    code = (
-        "import tensorflow as tf\n"
-        "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0], "
-        "[tf.config.LogicalDeviceConfiguration()] * 2)\n"
-        "import tfnlp\n"
-        "with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():\n"
-        f"    tfnlp.TokenClassifier.from_pretrained({str(checkpoints['bert'])!r})\n"
-    )
-    import subprocess
-    import sys
-
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "tasks are trained on one device, and this strategy has 2 replicas" in found.stderr
-
-
 def test_a_directory_that_is_not_there(tmp_path):
     for load in (tfnlp.load, tfnlp.TokenClassifier.from_pretrained):
         with pytest.raises(CheckpointError, match="neither a directory nor a checkpoint that can be had from the Hub"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfnlp._backend import check_one_replica, has_bfloat16, tf
+from tfnlp._backend import has_bfloat16, tf
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import (
     AutoHead,
@@ -32,6 +33,7 @@ from tfnlp.errors import ArgumentError, CheckpointError, did_you_mean
 from tfnlp.networks.heads import HeadNetwork, OverNetwork, has_network
 from tfnlp.networks.weights import from_variables
 from tfnlp.precision import Precision, check_precision
+from tfnlp.replicas import scope_of, strategy_in_force
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Checkpoint:
         location: where on the Hub, or in a cache, to look (`revision`, `token` ...).
         seed: of weights that are initialised anew.
         runs_head: whether transformers' own code runs it, though there is a network of ours.
+        strategy: of `tf.distribute`, in whose scope it was made: where its variables lie.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Checkpoint:
         self.auto_class, self.config, self.name_or_path = auto_class, config, name_or_path
         self.seed, self.location = seed, location or {}
         self.runs_head = False
+        self.strategy = strategy_in_force()
         self.generation_config: dict[str, Any] = {}  # what its file holds, once it is read
         self._head: Any = None
 
@@ -142,26 +146,39 @@ class Checkpoint:
         Raises:
             CheckpointError: if weights are missing, incomplete or damaged.
             UnsupportedModelError: if the architecture has no such head.
+            ArgumentError: in the scope of another strategy than it was made in.
         """
-        check_one_replica()
         if self._head is None:
-            auto = AutoHead(self.auto_class)
-            if self.name_or_path is None:
-                self._head = auto.from_config(self.config)
-            else:
-                self._head, report = auto.from_pretrained(
-                    self.name_or_path, config=self.config, seed=self.seed, fresh_head=fresh_head,
-                    output_loading_info=True, **self.location,
-                )  # fmt: skip
-                self._check_shapes(report, fresh_head=fresh_head)
-            self._draw_from_generator()
+            with self.scope():
+                self._head = self._built(fresh_head=fresh_head)
+                self._draw_from_generator()
         self.make_room(num_tokens)
         return self._head
+
+    def _built(self, *, fresh_head: bool) -> Any:
+        auto = AutoHead(self.auto_class)
+        if self.name_or_path is None:
+            return auto.from_config(self.config)
+        head, report = auto.from_pretrained(
+            self.name_or_path, config=self.config, seed=self.seed, fresh_head=fresh_head, output_loading_info=True,
+            **self.location,
+        )  # fmt: skip
+        self._check_shapes(head, report, fresh_head=fresh_head)
+        return head
+
+    def scope(self) -> AbstractContextManager[None]:
+        """Enter the scope of its strategy, to make variables or a Keras model.
+
+        Raises:
+            ArgumentError: in the scope of another strategy.
+        """
+        return scope_of(self.strategy)
 
     @cached_property
     def generator(self) -> tf.random.Generator:
         """What draws the random numbers of dropout; its state can be saved."""
-        return tf.random.Generator.from_seed(self.seed)
+        with self.scope():
+            return tf.random.Generator.from_seed(self.seed)
 
     def _draw_from_generator(self) -> None:
         """Let the head's dropout take its random numbers from the generator."""
@@ -172,17 +189,16 @@ class Checkpoint:
             if own is not None:
                 own._rng_type, own._generator, own._built = own.RNG_STATEFUL, self.generator, True
 
-    def _check_shapes(self, report: LoadingReport, *, fresh_head: bool) -> None:
+    def _check_shapes(self, head: Any, report: LoadingReport, *, fresh_head: bool) -> None:
         """Refuse weights of other shapes than the configuration says, but those of a head that is to be new."""
-        of_head = {id(variable) for variable in head_variables(self._head)}
+        of_head = {id(variable) for variable in head_variables(head)}
         wrong = [
             f"{name} is {found}, not {wanted}"
             for name, found, wanted in report.mismatched
-            for variable in variables_named(self._head, [name])
+            for variable in variables_named(head, [name])
             if id(variable) not in of_head or (self.is_trained and not fresh_head)
         ]
         if wrong:
-            self._head = None
             raise CheckpointError(
                 f"{self.name_or_path}: weights are of other shapes than `config.json` says: {'; '.join(wrong)}. "
                 "Correct `num_labels`, `id2label` or `vocab_size` there, or leave out the option that changes a size; "
@@ -221,8 +237,9 @@ class Checkpoint:
     def make_room(self, num_tokens: int) -> None:
         """Give a head that is built a row for each of so many tokens."""
         if self._head is not None and num_tokens > self.vocab_size:
-            self._head = with_vocabulary(self._head, self.auto_class, num_tokens, seed=self.seed)
-            self._draw_from_generator()
+            with self.scope():
+                self._head = with_vocabulary(self._head, self.auto_class, num_tokens, seed=self.seed)
+                self._draw_from_generator()
 
     def save(self, directory: Path) -> None:
         """Write the configuration and `model.safetensors`, as transformers on PyTorch reads them."""

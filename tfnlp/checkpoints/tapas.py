@@ -6,9 +6,11 @@ import sys
 from typing import Any
 
 from tfnlp._backend import keras, tf
+from tfnlp.replicas import averaged
 
 Tensors = dict[str, tf.Tensor]
 
+IS_COUNTED = "is_counted"
 SEGMENT, COLUMN, ROW = 0, 1, 2  # places among TAPAS's token types; columns and rows are counted from 1
 
 
@@ -27,7 +29,8 @@ class TapasLoss(keras.layers.Layer):
 
         Args:
             inputs: the head's: `input_ids`, `attention_mask`, `token_type_ids`, and what is to be learnt: `labels`, and
-                `aggregation_labels`, or `numeric_values`, `numeric_values_scale` and `float_answer`.
+                `aggregation_labels`, or `numeric_values`, `numeric_values_scale` and `float_answer`; and `is_counted`,
+                1 for rows whose loss counts. Shape `(batch,)`, float32.
             training: whether dropout is on.
 
         Returns:
@@ -57,16 +60,18 @@ class TapasLoss(keras.layers.Layer):
                 inputs["float_answer"], pooled, config.cell_selection_preference, labels, head.aggregation_classifier
             )
             losses *= 1.0 - is_aggregated
-        loss = 0.0 if config.disable_per_token_loss else tf.reduce_mean(losses)
+        losses = tf.zeros_like(losses) if config.disable_per_token_loss else losses
         if config.num_aggregation_labels:
-            loss += self._aggregation_loss(inputs, pooled, logits, is_aggregated)
-        self.add_loss(loss)
+            losses += self._aggregation_losses(inputs, pooled, logits, is_aggregated)
+        is_counted = inputs[IS_COUNTED]
+        losses = tf.where(is_counted > 0, losses, 0.0)
+        self.add_loss(averaged(tf.reduce_sum(losses), tf.reduce_sum(is_counted)))
         return logits
 
-    def _aggregation_loss(
+    def _aggregation_losses(
         self, inputs: Tensors, pooled: tf.Tensor, logits: tf.Tensor, is_aggregated: tf.Tensor | None
     ) -> tf.Tensor:
-        """Return the loss of what is done with the cells; with `float_answer`, of the number that comes out too."""
+        """Return each row's loss of what is done with cells; with `float_answer`, of the number that comes out too."""
         config = self.head.config
         tapas = sys.modules[type(self.head).__module__]
         aggregation = self.head.aggregation_classifier(pooled)
@@ -83,7 +88,7 @@ class TapasLoss(keras.layers.Layer):
                 inputs["numeric_values_scale"], in_table, aggregation, config,
             )  # fmt: skip
             losses = (losses + of_numbers) * is_small
-        return tf.reduce_mean(losses)
+        return losses
 
 
 def _index(tapas: Any, ids: tf.Tensor, size: int) -> Any:

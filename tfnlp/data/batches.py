@@ -121,7 +121,7 @@ def build_dataset(
     """
     batching = Batching(preprocessor, targets, batch_size, longest)
     groups = _groups(rows, preprocessor, targets)
-    return batching.batches(groups, _SHUFFLE_ROWS if shuffle else 0, seed).prefetch(tf.data.AUTOTUNE)
+    return batching.batches(groups, _SHUFFLE_ROWS if shuffle else 0, seed)
 
 
 def build_epochs(
@@ -156,7 +156,7 @@ def build_epochs(
 
     dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(epoch_of).skip(skipped)
     dataset._rows = rows
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return dataset
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def network_in(task: Any, precision: Precision) -> Network:
     """
     if precision not in task._networks:
         made = keras_model(task, precision, task.call_head, type(task).__name__.lower())
-        task._networks[precision] = Network(made, task.preprocessor, task.kept)
+        task._networks[precision] = Network(made, task.preprocessor, task.kept, task.checkpoint.strategy)
     return task._networks[precision]
 
 
@@ -49,9 +49,10 @@ def keras_model(task: Any, precision: Precision, call: Callable[..., dict[str, A
     """
     _ = task.head
     run = task.checkpoint.network(precision)
-    inputs = {n: keras.Input(spec.shape, dtype=spec.dtype, name=n) for n, spec in task.preprocessor.specs.items()}
-    outputs = {
-        name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
-        for name, values in call(run, inputs).items()
-    }
-    return keras.Model(inputs, outputs, name=name)
+    with task.checkpoint.scope():
+        inputs = {n: keras.Input(spec.shape, dtype=spec.dtype, name=n) for n, spec in task.preprocessor.specs.items()}
+        outputs = {
+            name: keras.layers.Activation("linear", dtype="float32", name=name)(values)  # also if mixed
+            for name, values in call(run, inputs).items()
+        }
+        return keras.Model(inputs, outputs, name=name)

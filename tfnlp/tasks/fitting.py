@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tfnlp._backend import check_one_replica, keras, tf
+from tfnlp._backend import keras, tf
 from tfnlp.data import batches
 from tfnlp.data.batches import RowSource
+from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, CheckpointError
 from tfnlp.paths import local_path
+from tfnlp.replicas import is_chief
 from tfnlp.tasks.settings import precision_of
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
@@ -37,12 +39,20 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
     Returns:
         Pairs of features, a dict of int32 tensors of shape `(batch, length)`, and a dict of targets by the network's
         outputs; of TAPAS one dict of both.
+
+    Raises:
+        ArgumentError: of a task whose network has several replicas: Keras would cut batches between rows that belong
+            together.
     """
+    if task.checkpoint.strategy.num_replicas_in_sync > 1:
+        raise ArgumentError(
+            "`dataset` yields whole batches, of which Keras would cut pairs and choices apart: call `fit`."
+        )
     dataset = batches.build_dataset(
         _row_source(task, task.source(records)), task.preprocessor, task.targets, longest=task.settings.max_length,
         batch_size=batch_size, shuffle=shuffle, seed=seed,
     )  # fmt: skip
-    return task.augment(dataset, seed)
+    return task.augment(dataset, seed).map(task.model_inputs).prefetch(tf.data.AUTOTUNE)
 
 
 def _row_source(task: Any, source: Source) -> RowSource:
@@ -63,7 +73,8 @@ def fit(
     """Train.
 
     The records are read before: for labels, for what a new head starts from, and to count batches. The seeds of
-    Python, NumPy and TensorFlow are set, so the same seed gives the same result.
+    Python, NumPy and TensorFlow are set, so the same seed gives the same result. A task that was made in the scope of a
+    `MirroredStrategy` or `MultiWorkerMirroredStrategy` is trained by all of its replicas, which share each batch.
 
     Args:
         records: a file, a list of records, a table or a dataset.
@@ -71,6 +82,7 @@ def fit(
         callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers. What they remember is
             not kept in `checkpoint_dir`.
         checkpoint_dir: a directory to keep the state of training in: weights, optimizer, order of rows, random numbers.
+            Of several workers, the chief writes there, and all must see it.
             Called again with the same arguments, in another process too, `fit` goes on where it stopped, and ends with
             the same weights to the bit.
         save_every: steps after which to write there within an epoch; None: after every epoch.
@@ -85,7 +97,6 @@ def fit(
         LabelError: if a label is not one of the model's.
         CheckpointError: if `checkpoint_dir` holds another training, or other files.
     """
-    check_one_replica()
     plan = Recipe.of(recipe)
     check_callbacks(callbacks, has_schedule=plan.optimizer is None)
     _check_saving(plan, checkpoint_dir, save_every, has_validation=validation_data is not None)
@@ -95,7 +106,10 @@ def fit(
     rows, counts = _learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
-    directory = None if checkpoint_dir is None else TrainingDirectory(checkpoint_dir, _facts(task, plan, rows))
+    directory = None
+    if checkpoint_dir is not None:
+        is_written = is_chief(task.checkpoint.strategy)
+        directory = TrainingDirectory(checkpoint_dir, _facts(task, plan, rows), is_written=is_written)
     watch = Watch(
         directory=directory,
         others=[task.checkpoint.generator.state],
@@ -105,12 +119,13 @@ def fit(
         keeps_best=plan.keeps == "best",
     )
     batching = batches.Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
-    dataset = batches.build_epochs(
+    epochs = batches.build_epochs(
         rows, batching, counts, seed=plan.seed, augment=task.augment,
         epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
     )  # fmt: skip
+    dataset = _for_replicas(task, epochs)
     reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
-    with _compiled(task, plan, steps) as model:
+    with task.checkpoint.scope(), _compiled(task, plan, steps) as model:
         task.start_from(source, rows)
         task.checkpoint.generator.reset_from_seed(plan.seed)
         history = model.fit(
@@ -120,6 +135,22 @@ def fit(
         history.history = watch.position.history
         history.epoch = list(range(len(history.history.get("loss", ()))))
     return history
+
+
+def _for_replicas(task: Any, dataset: tf.data.Dataset) -> Any:
+    """Return what Keras reads: batches, or for each replica its share of them."""
+    strategy = task.checkpoint.strategy
+    if strategy.num_replicas_in_sync == 1:
+        return dataset.map(task.model_inputs).prefetch(tf.data.AUTOTUNE)
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        count = strategy.num_replicas_in_sync
+        own = count // context.num_input_pipelines
+        first = context.input_pipeline_id * own
+        shares = in_shares(dataset, task.targets, range(first, first + own), count)
+        return shares.map(task.model_inputs).prefetch(tf.data.AUTOTUNE)
+
+    return strategy.distribute_datasets_from_function(of_worker)
 
 
 def _check_saving(plan: Recipe, checkpoint_dir: Any, save_every: int | None, *, has_validation: bool) -> None:

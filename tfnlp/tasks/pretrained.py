@@ -13,6 +13,7 @@ from tfnlp.checkpoints.heads import LOCATION
 from tfnlp.checkpoints.vocabulary import extend_tokenizer
 from tfnlp.errors import ArgumentError
 from tfnlp.preprocessor import Preprocessor
+from tfnlp.replicas import is_chief
 from tfnlp.tasks.learned import Learned
 from tfnlp.tasks.settings import WindowSettings
 
@@ -139,12 +140,14 @@ def save(task: Any, directory: str | Path) -> None:
     """Write configuration, tokenizer, settings and `model.safetensors`, as `transformers` on PyTorch reads them.
 
     Everything is written beside the target first and then renamed: a crash leaves an older directory whole. What
-    else lies in it stays.
+    else lies in it stays. Of several workers, the chief alone writes.
 
     Raises:
         ArgumentError: if the directory holds something else than a checkpoint.
     """
     _ = task.head  # unknown labels show before anything is written
+    if not is_chief(task.checkpoint.strategy):
+        return
     with written_whole(directory, is_older=holds_checkpoint) as target:
         task.checkpoint.save(target)
         task.preprocessor.save(target)

@@ -13,6 +13,7 @@ from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
 from tfnlp.export import differences, export_saved_model
 from tfnlp.precision import Precision
+from tfnlp.replicas import is_chief
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.settings import with_precision
 
@@ -63,6 +64,8 @@ def export(
 ) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
 
+    Of several workers, the chief alone writes.
+
     Args:
         directory: where to write.
         samples: inputs of your own, as `predict` takes them, to compare the two with.
@@ -76,6 +79,8 @@ def export(
             instead.
         ArgumentError: if the directory holds something else than a SavedModel, or an option can't be an input.
     """
+    if not is_chief(task.checkpoint.strategy):
+        return
     if precision is not None:
         task = copy(task)  # the same network, asked by other settings
         task.settings = with_precision(task.settings, precision)

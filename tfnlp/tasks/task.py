@@ -147,6 +147,10 @@ class Task(abc.ABC):
         """Change batches on their way into training, anew in every epoch: hide tokens, for example."""
         return dataset
 
+    def model_inputs(self, features: Features, targets: Features) -> Any:
+        """Return what `training_model` reads of a batch: as Keras has it, a pair of features and targets."""
+        return features, targets
+
     def call_head(self, run: Callable[..., Any], inputs: Features) -> dict[str, Any]:
         """Run the head, in building the Keras model.
 

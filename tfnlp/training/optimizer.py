@@ -10,6 +10,7 @@ from tfnlp._backend import as_traced, keras, tf
 
 # Biases and the parameters of layer norms, as every published fine-tuning recipe leaves them.
 NO_DECAY = (r"bias", r"LayerNorm", r"layer_norm", r"layernorm", r"gamma", r"beta")
+_COPY = re.compile(r"/replica_\d+:")  # in the name of a variable's copy on another replica than the first
 
 
 @keras.utils.register_keras_serializable("tfnlp")
@@ -68,8 +69,9 @@ class AdamW(keras.optimizers.legacy.Adam):
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None) -> tf.Operation:
         key = var.device, var.dtype.base_dtype
         rate = apply_state[key]["lr_t"]
-        if var.name in self.rates:
-            rate *= self.rates[var.name]
+        name = _COPY.sub(":", var.name)
+        if name in self.rates:
+            rate *= self.rates[name]
             apply_state = {key: {**apply_state[key], "lr_t": rate}}
         if not self.decays(var):
             return super()._resource_apply_dense(grad, var, apply_state)
@@ -113,20 +115,23 @@ class AccumulatingAdamW(AdamW):
         return [(_dense(grad), variable) for grad, variable in grads_and_vars]
 
     def _distributed_apply(self, distribution: Any, grads_and_vars: Any, apply_state: Any, name: str | None) -> Any:
-        pairs = list(grads_and_vars)
+        pairs, update = list(grads_and_vars), distribution.extended.update
         sums = [self.get_slot(variable, "sum") for _, variable in pairs]
-        added = [sum_.assign_add(grad) for sum_, (grad, _) in zip(sums, pairs, strict=True)]
+        added = [
+            update(sum_, lambda own, grad: own.assign_add(grad), (grad,))
+            for sum_, (grad, _) in zip(sums, pairs, strict=True)
+        ]
         with tf.control_dependencies(added):
-            seen = self._seen.assign_add(1)
+            seen = tf.convert_to_tensor(self._seen.assign_add(1))
         of_step = tf.math.floormod(seen - 1, self.batches) + 1
 
         def take_step() -> tf.Tensor:
-            means = [sum_ / tf.cast(of_step, sum_.dtype) for sum_ in sums]
+            means = [tf.convert_to_tensor(sum_) / tf.cast(of_step, sum_.dtype) for sum_ in sums]
             variables = [variable for _, variable in pairs]
             clipped = super(AccumulatingAdamW, self)._transform_gradients(list(zip(means, variables, strict=True)))
             done = super(AccumulatingAdamW, self)._distributed_apply(distribution, clipped, apply_state, name)
             with tf.control_dependencies([done]):
-                emptied = [sum_.assign(tf.zeros_like(sum_)) for sum_ in sums]
+                emptied = [update(sum_, lambda own: own.assign(tf.zeros_like(own))) for sum_ in sums]
             with tf.control_dependencies(emptied):
                 return tf.constant(True)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfnlp._backend import keras, tf
+from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID
 from tfnlp.networks.crf import TransitionScores, log_likelihood
+from tfnlp.training.losses import AveragedLoss
 
 
-class PathLoss(keras.losses.Loss):
+class PathLoss(AveragedLoss):
     """The negative log-likelihood of rows' labels, which are taken together, over the number of labels."""
 
     def __init__(self, transitions: TransitionScores, *, name: str = "path_loss", **options: Any) -> None:
@@ -23,8 +24,8 @@ class PathLoss(keras.losses.Loss):
         super().__init__(name=name, **options)
         self._transitions = transitions
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Return the loss in nats; 0 where there is no label.
+    def terms(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the summed loss in nats, and the number of labels.
 
         Args:
             y_true: label ids, -100 where there is none: labels on either side of these follow each other. Shape
@@ -32,9 +33,9 @@ class PathLoss(keras.losses.Loss):
             y_pred: logits. Shape `(batch, length, labels)`, float.
 
         Returns:
-            Scalar, float32.
+            Two scalars, float32.
         """
         y_true = tf.reshape(y_true, tf.shape(y_pred)[:-1])
         total = tf.reduce_sum(log_likelihood(y_pred, y_true, self._transitions.scores))
         count = tf.reduce_sum(tf.cast(tf.not_equal(y_true, IGNORE_ID), tf.float32))
-        return -tf.math.divide_no_nan(total, count)
+        return -total, count

@@ -47,21 +47,24 @@ class TrainingDirectory:
 
     Attributes:
         path: of the directory.
+        is_written: whether this process writes to it.
     """
 
-    def __init__(self, path: str | Path, description: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, description: Mapping[str, Any], *, is_written: bool = True) -> None:
         """Open the directory, which may not exist yet.
 
         Args:
             path: of it.
             description: what must be the same for a training to go on, as JSON has it.
+            is_written: whether this process writes to it; of several workers, one does.
         """
+        self.is_written = is_written
         self.path, self._description = local_path(path), json.loads(json.dumps(description, default=_plain))
 
     def save(self, position: Position, tensors: Mapping[str, np.ndarray], number: int) -> None:
         """Write a state; `number` is that of the steps so far: after as many, there is but one."""
         target = self.path / f"{_STEP}{number:09d}"
-        if target.exists():
+        if not self.is_written or target.exists():
             return
         self.path.mkdir(parents=True, exist_ok=True)
         for left in self.path.glob(f"{_DRAFT}*"):  # by a process that was killed while it wrote
@@ -123,16 +126,17 @@ def _plain(value: Any) -> Any:
 
 
 class BestWeights:
-    """Keeps the weights of the best epoch, in a file or in memory."""
+    """Keeps the weights of the best epoch, in a file or, where this process writes none, in memory."""
 
     def __init__(self, directory: TrainingDirectory | None) -> None:
         self._file = None if directory is None else directory.path / ".best.safetensors"
+        self._is_written = directory is not None and directory.is_written
         self._kept: dict[str, np.ndarray] | None = None
 
     def keep(self, weights: Sequence[tf.Variable]) -> None:
         """Keep these."""
         tensors = {str(i): np.asarray(weight.numpy()) for i, weight in enumerate(weights)}
-        if self._file is None:
+        if self._file is None or not self._is_written:
             self._kept = tensors
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +151,7 @@ class BestWeights:
             CheckpointError: if their file is gone.
         """
         kept = self._kept
-        if self._file is not None:
+        if kept is None and self._file is not None:
             if not self._file.exists():
                 raise CheckpointError(f"{self._file}: the best weights are missing: copy hidden files as well.")
             kept = load_file(self._file)

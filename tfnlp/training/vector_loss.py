@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfnlp._backend import keras, tf
+from tfnlp._backend import tf
 from tfnlp.labels import IGNORE_ID
 from tfnlp.networks.output import Output
+from tfnlp.training.losses import AveragedLoss
 
 _LOGITS = 1 << 25  # in a piece: 128 MiB
 
 
-class VectorCrossEntropy(keras.losses.Loss):
+class VectorCrossEntropy(AveragedLoss):
     """`TokenCrossEntropy` of the vectors that logits are made of, of labelled tokens only.
 
     Logits of a piece of the tokens, and the gradients of its loss, are made at once and forgotten, so that memory does
@@ -32,15 +33,15 @@ class VectorCrossEntropy(keras.losses.Loss):
         super().__init__(name=name, **options)
         self._output, self._label_smoothing = output, label_smoothing
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Return the mean loss of labelled tokens; 0 where there is none.
+    def terms(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the summed loss of labelled tokens, and their number.
 
         Args:
             y_true: token ids, -100 where there is none. Shape `(batch, length)`, int32.
             y_pred: vectors. Shape `(batch, length, size)`, float32.
 
         Returns:
-            Scalar, float32.
+            Two scalars, float32.
         """
         place = tf.where(tf.not_equal(y_true, IGNORE_ID))
         vectors, labels = tf.gather_nd(y_pred, place) * self._output.scale, tf.gather_nd(y_true, place)
@@ -48,7 +49,7 @@ class VectorCrossEntropy(keras.losses.Loss):
         bias = self._output.bias
         bias = tf.zeros([tf.shape(matrix)[1]]) if bias is None else tf.reshape(tf.cast(bias, vectors.dtype), [-1])
         total = _summed_loss(self._label_smoothing)(vectors, matrix, bias, tf.cast(labels, tf.int32))
-        return tf.math.divide_no_nan(total, tf.cast(tf.size(labels), tf.float32))
+        return total, tf.cast(tf.size(labels), tf.float32)
 
 
 def _summed_loss(label_smoothing: float) -> Any:

@@ -183,7 +183,7 @@ def test_loss_and_gradients_equal_pytorchs(to_train, tmp_path):
     (batch,) = answerer.dataset(named(RECORDS), batch_size=4)
     answerer.save(tmp_path / "saved")
     theirs = transformers.TapasForQuestionAnswering.from_pretrained(tmp_path / "saved").train()
-    tensors = {name: torch.tensor(values.numpy()) for name, values in batch.items()}
+    tensors = {name: torch.tensor(values.numpy()) for name, values in batch.items() if name != "is_counted"}
     loss = theirs(
         **{name: values if values.is_floating_point() else values.long() for name, values in tensors.items()}
     ).loss

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
-from tfnlp.checkpoints.tapas import TapasLoss
+from tfnlp.checkpoints.tapas import IS_COUNTED, TapasLoss
 from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
@@ -22,7 +22,7 @@ from tfnlp.outputs import TableAnswer
 from tfnlp.precision import Precision
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Rows
-from tfnlp.running import Features, Outputs
+from tfnlp.running import Features, Outputs, with_a_row
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.network import per_element, per_row
 from tfnlp.tasks.prediction import PROGRESS_AFTER
@@ -135,16 +135,20 @@ class TableQuestionAnswerer(Task):
 
     def training_model(self, precision: Precision | None = None) -> keras.Model:
         """Return the Keras model that learns: features and targets in, logits out; its loss is transformers'."""
+        head = self.head
         self.checkpoint.network(precision or "float32")  # raises: there is no network of ours
-        inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name)
-                  for name, spec in self.tokenizer.specs.items()}  # fmt: skip
-        for name, target in self.targets.items():
-            inputs[name] = keras.Input([None] if target.per_element else [], dtype=target.dtype, name=name)
-        return keras.Model(inputs, TapasLoss(self.head)(inputs), name="tablequestionanswerer")
+        with self.checkpoint.scope():
+            inputs = {name: keras.Input(spec.shape, dtype=spec.dtype, name=name)
+                      for name, spec in self.tokenizer.specs.items()}  # fmt: skip
+            for name, target in self.targets.items():
+                inputs[name] = keras.Input([None] if target.per_element else [], dtype=target.dtype, name=name)
+            inputs[IS_COUNTED] = keras.Input([], dtype="float32", name=IS_COUNTED)
+            return keras.Model(inputs, TapasLoss(head)(inputs), name="tablequestionanswerer")
 
-    def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
-        """Put targets beside features, which is what `training_model` reads."""
-        return dataset.map(lambda features, targets: {**features, **targets})
+    def model_inputs(self, features: Features, targets: Features) -> Features:
+        """Put targets beside features, and which rows have targets."""
+        is_counted = tf.ones(tf.shape(next(iter(targets.values())))[:1])
+        return {**features, **with_a_row({**targets, IS_COUNTED: is_counted})}
 
     # Evaluation
 

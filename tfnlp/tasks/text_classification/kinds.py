@@ -24,7 +24,7 @@ from tfnlp.tasks.prediction import numbered
 from tfnlp.tasks.text_classification.decoding import in_order_of_ids, ranked_labels
 from tfnlp.tasks.text_classification.metrics import multi_label_report, single_label_report
 from tfnlp.tasks.text_classification.records import MULTI, NUMBER, REGRESSION, SINGLE, ProblemType, checked_examples
-from tfnlp.training.losses import cross_entropy
+from tfnlp.training.losses import LabelCrossEntropy, SquaredError, cross_entropy
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.regression import regression_report
 
@@ -207,7 +207,7 @@ class MultiLabel(Kind):
     def loss(self, recipe: Recipe) -> keras.losses.Loss:
         """Return the cross entropy of each label by itself."""
         _refuse_weights(recipe)
-        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+        return LabelCrossEntropy(label_smoothing=recipe.label_smoothing)
 
     def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return all labels, the likeliest first, and which of them reach their thresholds."""
@@ -271,7 +271,7 @@ class Regression(Kind):
         _refuse_weights(recipe)
         if recipe.label_smoothing:
             raise ArgumentError("`label_smoothing` is for labels, not for numbers.")
-        return keras.losses.MeanSquaredError()
+        return SquaredError()
 
     def decode(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the numbers: of `scores` there is one a text."""

@@ -83,7 +83,8 @@ class TokenClassifier(Task):
     @cached_property
     def crf(self) -> TransitionScores:
         """The scores of labels that follow each other, of `decoding="crf"`: the checkpoint's, or zeros."""
-        layer, labels = TransitionScores(len(self.known_labels)), self.learned.labels
+        with self.checkpoint.scope():
+            layer, labels = TransitionScores(len(self.known_labels)), self.learned.labels
         if labels is None or labels.is_fresh or not load_transitions(layer, self.checkpoint):
             logger.warning("%s: no transitions between labels are there yet; `fit` learns them", type(self).__name__)
         return layer

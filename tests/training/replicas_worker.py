@@ -1,0 +1,124 @@
+"""Trains tasks on one device, on two, or as one of two workers, and writes what comes out.
+
+python -m tests.training.replicas_worker one|mirrored|workers OUTPUT [NAME ...]; of workers, `TF_CONFIG` tells which one.
+"""
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from tests.conformance.cases import CASES
+from tests.conformance.echo import Echo
+from tests.tasks.table_question_answering.test_task import RECORDS as TABLES
+from tests.tasks.table_question_answering.test_task import write_tapas
+from tests.tiny import EXAMPLES, PAIRS, QUICK, RECORDS, TEXTS, UNNAMED, build_task
+from tfnlp import SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
+from tfnlp._backend import keras, tf
+from tfnlp.errors import ArgumentError
+
+
+def _bert(task, **options):
+    return lambda directory: build_task(task, "bert", directory, UNNAMED | QUICK, **options)
+
+
+def _tapas(directory):
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return TableQuestionAnswerer.from_pretrained(write_tapas(directory, 0), **dropout)
+
+
+_SEVERAL = [{"text": one["text"], "label": [one["label"]][: i % 3]} for i, one in enumerate(EXAMPLES)]
+_NUMBERS = [{"text": one["text"], "label": float(i % 4)} for i, one in enumerate(EXAMPLES)]
+_SCORED = [{"text": one["text"], "text_pair": one["text_pair"], "score": i % 3 / 2} for i, one in enumerate(PAIRS)]
+_ADAM = {"optimizer": None, "learning_rate": 1e-3}
+# What is trained, by what, and how.
+LEARNERS = {
+    **{case.task.__name__: (case.build, case.records, {}) for case in CASES if case.task is not Echo},
+    "several labels": (_bert(SequenceClassifier, problem_type="multi_label_classification"), _SEVERAL, {}),
+    "numbers": (_bert(SequenceClassifier, problem_type="regression"), _NUMBERS, {}),
+    "scored pairs": (_bert(TextEncoder, objective="cosine"), _SCORED, {}),
+    "crf": (_bert(TokenClassifier, decoding="crf"), RECORDS, {}),
+    "adam": (_bert(TokenClassifier), RECORDS, {**_ADAM, "layer_decay": 0.5}),
+    "accumulate": (_bert(TokenClassifier), RECORDS, {**_ADAM, "accumulate": 2}),
+    "tables": (_tapas, TABLES, {}),
+}
+
+
+def strategy_of(mode):
+    """Return a strategy of two replicas; None: there is but one."""
+    if mode == "one":
+        return None
+    if mode == "workers":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    cpus = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def train(name, strategy, output):
+    """Train, and write weights and losses."""
+    build, records, recipe = LEARNERS[name]
+    directory = output / name
+    directory.mkdir(parents=True)
+    with nullcontext() if strategy is None else strategy.scope():
+        task = build(directory)
+    recipe = {"optimizer": keras.optimizers.SGD(0.1), **recipe}
+    history = task.fit(records, epochs=2, batch_size=3, verbose=0, **recipe)
+    np.savez(output / f"{name}.npz", *task.model.get_weights())
+    digest = sum(float(np.sum(np.square(weight, dtype=np.float64))) for weight in task.model.get_weights())
+    (output / f"{name}.json").write_text(json.dumps({"loss": history.history["loss"], "digest": digest}))
+    return task
+
+
+def ask_and_go_on(strategy, output):
+    """Predict, save and resume under a strategy, and fit a task that was made outside of it."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 3:
+                raise KeyboardInterrupt
+
+    def made():
+        directory = output / "dropout"
+        directory.mkdir(exist_ok=True)
+        return build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK | {"hidden_dropout_prob": 0.3})
+
+    recipe = {"epochs": 2, "batch_size": 2, "learning_rate": 1e-3, "verbose": 0}
+    kept = {"checkpoint_dir": output / "training", "save_every": 2, **recipe}
+    with strategy.scope():
+        whole, stopped, again = made(), made(), made()
+    history = whole.fit(RECORDS, RECORDS, **recipe)
+    try:
+        stopped.fit(RECORDS, RECORDS, callbacks=[Stop()], **kept)
+    except KeyboardInterrupt:
+        print("stopped")
+    assert again.fit(RECORDS, RECORDS, **kept).history == history.history
+    for one, other in zip(whole.model.get_weights(), again.model.get_weights(), strict=True):
+        assert one.tobytes() == other.tobytes()
+    whole.save(output / "saved")
+    whole.export(output / "exported")
+    texts = TEXTS * 150  # several batches, an odd number
+    assert whole.network.num_replicas == 2
+    alone = TokenClassifier.from_pretrained(output / "saved")
+    assert alone.predict(texts) == whole.predict(texts)
+    try:
+        with strategy.scope():
+            alone.fit(RECORDS)
+    except ArgumentError as error:
+        print(error)
+
+
+def main(mode: str, output: Path, *names: str) -> None:
+    """Train each, and ask."""
+    strategy = strategy_of(mode)
+    for name in names or LEARNERS:
+        task = train(name, strategy, output)
+        task.save(output / "of chief" / name)
+    if mode == "mirrored":
+        ask_and_go_on(strategy, output)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

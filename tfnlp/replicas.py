@@ -1,0 +1,102 @@
+"""Copies of a network under a strategy of `tf.distribute`: which strategies work, and what replicas tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tfnlp._backend import tf
+from tfnlp.errors import ArgumentError
+
+_INSTEAD = (
+    "Use `tf.distribute.MirroredStrategy` for the GPUs of a machine, `tf.distribute.MultiWorkerMirroredStrategy` for "
+    "several machines."
+)
+_REASONS = {
+    "ParameterServer": "its workers change the weights without waiting for each other, so that a batch, its loss "
+    "and the state of a training are not defined",
+    "TPU": "a TPU has no operations on strings and ragged rows, and compiles a graph for each length of rows",
+}
+
+
+def strategy_in_force() -> Any:
+    """Return the strategy whose scope this is, TensorFlow's default one outside of all.
+
+    Raises:
+        ArgumentError: if tasks don't work under it.
+    """
+    strategy = tf.distribute.get_strategy()
+    known = (tf.distribute.OneDeviceStrategy, tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if not tf.distribute.has_strategy() or isinstance(strategy, known):
+        return strategy
+    name = type(strategy).__name__
+    reason = next((reason for part, reason in _REASONS.items() if part in name), "it has not been tried")
+    raise ArgumentError(f"tasks don't work under {name}: {reason}. {_INSTEAD}")
+
+
+@contextmanager
+def scope_of(strategy: Any) -> Iterator[None]:
+    """Enter the scope of the strategy that a task was made under.
+
+    Raises:
+        ArgumentError: if another one is in force.
+    """
+    current = strategy_in_force()
+    if tf.distribute.has_strategy() and current is not strategy:
+        raise ArgumentError(
+            f"this task was made outside of the scope of this {type(current).__name__}, and its weights lie elsewhere. "
+            "Make the task inside: `with strategy.scope(): task = ...`; `fit` needs no scope then."
+        )
+    with strategy.scope():
+        yield
+
+
+def is_chief(strategy: Any) -> bool:
+    """Tell whether this process writes files: of several workers, one does."""
+    return strategy.num_replicas_in_sync == 1 or bool(strategy.extended.should_checkpoint)
+
+
+def num_local(strategy: Any) -> int:
+    """Return how many replicas this process runs."""
+    return 1 if strategy.num_replicas_in_sync == 1 else len(strategy.extended.worker_devices)
+
+
+def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Scale losses so that the mean of them, and of all replicas, is their sum over all weight.
+
+    Args:
+        values: of some elements, each times its weight; or a sum. Any shape, float.
+        weight: the sum of the elements' weights here. Scalar, float; None: as many as there are values.
+
+    Returns:
+        Of the shape of `values`. On each replica its mean is the loss of all of them, its gradient that of its own part
+        times the number of replicas, of whose gradients Keras takes the mean.
+    """
+    size = tf.cast(tf.size(values), values.dtype)
+    context = own_replica()
+    if context is None:
+        return values if weight is None else values * tf.math.divide_no_nan(size, weight)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, size if weight is None else weight)
+    scaled = values * tf.math.divide_no_nan(size * context.num_replicas_in_sync, total)
+    mean = tf.stop_gradient(tf.math.divide_no_nan(tf.reduce_sum(scaled), size))
+    return scaled + (context.all_reduce(tf.distribute.ReduceOp.MEAN, mean) - mean)
+
+
+def gathered(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
+    """Return the values of all replicas, one after the other, and where this replica's begin.
+
+    Args:
+        values: of this replica. Shape `(count, ...)`.
+    """
+    context = own_replica()
+    if context is None:
+        return values, 0
+    counts = context.all_gather(tf.shape(values)[:1], axis=0)
+    return context.all_gather(values, axis=0), tf.reduce_sum(counts[: context.replica_id_in_sync_group])
+
+
+def own_replica() -> Any:
+    """Return the context of this replica; None: there is but one, or this is outside of them."""
+    context = tf.distribute.get_replica_context()
+    return None if context is None or context.num_replicas_in_sync == 1 else context
