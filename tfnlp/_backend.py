@@ -66,6 +66,17 @@ def has_bfloat16() -> bool:
 
 
 @contextmanager
+def on_cpu() -> Iterator[None]:
+    """Place what is traced here on the CPU.
+
+    Operations on strings have no other place, and those between them would have their inputs copied to a GPU and back.
+    A graph that is called inside `tf.device` does not follow it; one that is traced inside does.
+    """
+    with tf.device("CPU:0"):
+        yield
+
+
+@contextmanager
 def as_traced() -> Iterator[None]:
     """Run graphs in this thread as they were traced.
 
@@ -99,4 +110,4 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["as_traced", "has_bfloat16", "has_transformers_heads", "keras", "tf", "update_slice"]
+__all__ = ["as_traced", "has_bfloat16", "has_transformers_heads", "keras", "on_cpu", "tf", "update_slice"]

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfnlp._backend import tf
+from tfnlp._backend import on_cpu, tf
 from tfnlp.checkpoints.directories import holds_saved_model, written_whole
 from tfnlp.errors import ExportError
 from tfnlp.preprocessor import Preprocessor
+from tfnlp.warm_up import write_warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ _SAMPLES = (
     "",
     "   ",
 )
+EXAMPLES = "examples"
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 TOLERANCE = 1e-5  # of numbers, relative to those greater than 1
 
@@ -63,12 +65,14 @@ def export_saved_model(
     *,
     samples: Sequence[Any] = (),
     optional: Mapping[str, tf.Tensor] | None = None,
+    warm_up: Sequence[Any] = (),
 ) -> None:
     """Write a SavedModel, load it again, and compare its answers with `predict`.
 
     Signatures: `serving_default` takes the task's inputs (`text`, string of shape `(batch,)`, for most), and gives its
-    answers; `logits` takes the network's features (`input_ids`, `attention_mask` ..., int32 of shape
-    `(batch, length)`), and gives its outputs. A task may have others that answer: `chat` of a `CausalLM`.
+    answers; `examples` answers as well, and takes the same inputs as features of a serialized `tf.train.Example`
+    (`examples`, string of shape `(batch,)`); `logits` takes the network's features (`input_ids`, `attention_mask` ...,
+    int32 of shape `(batch, length)`), and gives its outputs. A task may have others that answer: `chat` of `CausalLM`.
     Only core TensorFlow ops are used.
 
     Args:
@@ -76,6 +80,7 @@ def export_saved_model(
         directory: where to write; for TensorFlow Serving its name is the version number, as in `models/ner/1`.
         samples: inputs of your own to compare, as `predict` takes them, beside a few that are built in.
         optional: further inputs of `serving_default`, and what they are where a request has none.
+        warm_up: inputs that TensorFlow Serving answers while it loads the SavedModel, in one request.
 
     Raises:
         ExportError: if an answer, or the tokens of a text, differ; nothing is left in the directory then.
@@ -99,6 +104,8 @@ def export_saved_model(
                 f"{directory}: the SavedModel does not answer as `predict` does, and was removed:\n"
                 + "\n".join(different)
             )
+        if warm_up:
+            write_warm_up(target, SIGNATURE, task.to_serving_inputs(warm_up))
 
 
 def write_saved_model(task: Exportable, directory: str | Path, optional: Mapping[str, tf.Tensor]) -> None:
@@ -109,15 +116,15 @@ def write_saved_model(task: Exportable, directory: str | Path, optional: Mapping
     logits = tf.function(lambda **features: task.forward(features)).get_concrete_function(
         **task.preprocessor.batch_specs
     )
-    servable.serve, servable.logits, servable.others = serve, logits, others
-    tf.saved_model.save(servable, str(directory), signatures={SIGNATURE: serve, "logits": logits, **others})
+    examples = _of_examples(serve, _specs(task.serving_inputs, optional), optional)
+    servable.serve, servable.examples, servable.logits, servable.others = serve, examples, logits, others
+    signatures = {SIGNATURE: serve, EXAMPLES: examples, "logits": logits, **others}
+    tf.saved_model.save(servable, str(directory), signatures=signatures)
 
 
 def _signature(task: Exportable, inputs: Mapping[str, tf.TensorSpec], optional: Mapping[str, tf.Tensor]) -> Any:
     """Return what answers, as a function of inputs and of optional ones, which have defaults."""
-    specs = dict(inputs) | {
-        name: tf.TensorSpec([None, *default.shape[1:]], default.dtype, name=name) for name, default in optional.items()
-    }
+    specs = _specs(inputs, optional)
 
     def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         return task.serve(**dict(zip(specs, values, strict=True)))
@@ -130,11 +137,38 @@ def _signature(task: Exportable, inputs: Mapping[str, tf.TensorSpec], optional: 
     return tf.function(serve, input_signature=list(specs.values()), autograph=False)
 
 
-def ask(directory: str | Path, **inputs: Any) -> dict[str, np.ndarray]:
+def _specs(inputs: Mapping[str, tf.TensorSpec], optional: Mapping[str, tf.Tensor]) -> dict[str, tf.TensorSpec]:
+    """Return all inputs of a signature."""
+    return dict(inputs) | {
+        name: tf.TensorSpec([None, *default.shape[1:]], default.dtype, name=name) for name, default in optional.items()
+    }
+
+
+def _of_examples(serve: Any, specs: Mapping[str, tf.TensorSpec], optional: Mapping[str, tf.Tensor]) -> Any:
+    """Return what answers as `serve` does, of inputs that lie in serialized `tf.train.Example`, as features by name."""
+    features = {}
+    for name, spec in specs.items():
+        dtype = tf.int64 if spec.dtype.is_integer else spec.dtype  # of all that is whole, in an Example
+        if spec.shape.rank == 1:
+            default = optional[name].numpy()[0] if name in optional else None
+            features[name] = tf.io.FixedLenFeature([], dtype, default)
+        else:
+            features[name] = tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
+
+    def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        with on_cpu():
+            found = tf.io.parse_example(examples, features)
+            given = [tf.cast(found[name], spec.dtype) for name, spec in specs.items()]
+        return serve(*given)
+
+    return tf.function(answer, input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
+
+
+def ask(directory: str | Path, signature: str = SIGNATURE, **inputs: Any) -> dict[str, np.ndarray]:
     """Load a SavedModel and return its answers for inputs, by the names of its signature."""
     loaded: Any = tf.saved_model.load(str(directory))
     tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
-    return {name: value.numpy() for name, value in loaded.signatures[SIGNATURE](**tensors).items()}
+    return {name: value.numpy() for name, value in loaded.signatures[signature](**tensors).items()}
 
 
 def differences(
@@ -163,7 +197,9 @@ def differences(
         else:
             is_wrong = (theirs != ours) & ~undecided.get(name, np.zeros(ours.shape, bool))
         for i in np.flatnonzero(is_wrong.reshape(len(inputs), -1).any(1)).tolist():
-            wrong.setdefault(i, []).append(f"served {name} {theirs[i].tolist()}, predicted {ours[i].tolist()}")
+            wrong.setdefault(i, []).append(
+                f"served {name} {theirs[i : i + 1].tolist()[0]}, predicted {ours[i : i + 1].tolist()[0]}"
+            )
     return [f"{inputs[i]!r:.80}: {'; '.join(wrong[i])}" for i in sorted(wrong)]
 
 

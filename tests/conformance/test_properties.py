@@ -92,12 +92,28 @@ def test_tokens_that_are_added_stay(case, tmp_path):
     assert np.all(again.predict(case.inputs, **case.asking) == task.predict(case.inputs, **case.asking))
 
 
+def example_of(inputs):
+    """Return a serialized `tf.train.Example` of one input's tensors."""
+    example = tf.train.Example()
+    for name, values in inputs.items():
+        feature, flat = example.features.feature[name], np.asarray(values).reshape(-1).tolist()
+        kinds = {bytes: feature.bytes_list, int: feature.int64_list, float: feature.float_list}
+        if flat:
+            kinds[type(flat[0])].value.extend(flat)
+    return example.SerializeToString()
+
+
 def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp_path):
     task, _ = trained
     task.export(tmp_path / "1", samples=case.inputs)
-    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    loaded = tf.saved_model.load(str(tmp_path / "1"))
+    served = loaded.signatures["serving_default"]
     answers = as_numpy(served(**task.to_serving_inputs(case.inputs)))
     assert task.compare_answers(case.inputs, answers) == []
+    given = task.to_serving_inputs(case.inputs)
+    examples = [example_of({name: values[i] for name, values in given.items()}) for i in range(len(case.inputs))]
+    of_examples = as_numpy(loaded.signatures["examples"](examples=tf.constant(examples)))
+    assert task.compare_answers(case.inputs, of_examples) == []
     nothing = {
         name: tf.zeros([0, *[2] * (spec.shape.rank - 1)], spec.dtype) for name, spec in task.serving_inputs.items()
     }

@@ -133,11 +133,15 @@ def export(
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An option that requests may give, as temperature; repeatable.")
     ] = None,
+    warm_up: Annotated[
+        Path | None, typer.Option(help="Texts, one a line, that TensorFlow Serving answers while it loads the model.")
+    ] = None,
 ) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does."""
     import tfnlp
 
-    tfnlp.load(directory).export(output, inputs=inputs or ())
+    task = tfnlp.load(directory)
+    task.export(output, inputs=inputs or (), warm_up=() if warm_up is None else list(read_inputs(warm_up)))
     typer.echo(f"exported to {output}, loaded again and compared with predict: equal")
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tfnlp._backend import tf
+from tfnlp._backend import on_cpu, tf
 from tfnlp.errors import ArgumentError
 from tfnlp.export import differences, export_saved_model
 from tfnlp.precision import Precision
 from tfnlp.replicas import is_chief
+from tfnlp.rows import as_numpy
 from tfnlp.tasks.answering import Tensors
-from tfnlp.tasks.settings import with_precision
+from tfnlp.tasks.settings import changed, with_precision
 
 
 def serving_inputs(task: Any) -> dict[str, tf.TensorSpec]:
@@ -50,8 +51,11 @@ def optional_inputs(task: Any, names: Sequence[str]) -> dict[str, tf.Tensor]:
 def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Answer in a graph: the exported signature's inputs to its outputs."""
     settings = task.settings_for(inputs)
-    rows = task.rows(inputs, settings)
-    return _served(task, task.decode(task.answerer(settings).run_in_graph(rows), rows, inputs, settings))
+    with on_cpu():
+        rows = task.rows(inputs, settings)
+    outputs = task.answerer(settings).run_in_graph(rows)
+    with on_cpu():
+        return task.served(task.decode(outputs, rows, inputs, settings), settings)
 
 
 def export(
@@ -60,7 +64,9 @@ def export(
     *,
     samples: Sequence[Any] = (),
     inputs: Sequence[str] = (),
+    warm_up: Sequence[Any] = (),
     precision: Precision | None = None,
+    **settings: Any,
 ) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does; see `tfnlp.export`.
 
@@ -71,7 +77,9 @@ def export(
         samples: inputs of your own, as `predict` takes them, to compare the two with.
         inputs: names of options that the signature takes beside texts, one number for each or one for all; those of
             now are taken where a request has none. See `optional_inputs` of the task.
+        warm_up: inputs, as `predict` takes them, that TensorFlow Serving answers while it loads the SavedModel.
         precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the settings say.
+        settings: others than the task's own, of what is exported: `aggregation`, `max_entities` of a `TokenClassifier`.
 
     Raises:
         ExportError: if an answer differs; nothing is left in the directory then.
@@ -81,10 +89,10 @@ def export(
     """
     if not is_chief(task.checkpoint.strategy):
         return
-    if precision is not None:
+    if precision is not None or settings:
         task = copy(task)  # the same network, asked by other settings
-        task.settings = with_precision(task.settings, precision)
-    export_saved_model(task, directory, samples=samples, optional=task.optional_inputs(inputs))
+        task.settings = changed(with_precision(task.settings, precision), settings)
+    export_saved_model(task, directory, samples=samples, optional=task.optional_inputs(inputs), warm_up=warm_up)
 
 
 def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
@@ -95,9 +103,11 @@ def to_serving_inputs(task: Any, inputs: Sequence[Any]) -> Tensors:
 def compare_answers(task: Any, inputs: Sequence[Any], served: dict[str, np.ndarray]) -> list[str]:
     """Return how a SavedModel's answers for inputs differ from `predict`'s; empty if they don't."""
     decoded = task.ask(task.as_records(inputs)).answers
-    return differences(inputs, served, _served(task, decoded), task.undecided(decoded, task.settings))
+    expected = as_numpy(task.served(decoded, task.settings))
+    return differences(inputs, served, expected, task.undecided(decoded, task.settings))
 
 
-def _served(task: Any, decoded: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of what `decode` gives that a SavedModel gives as well."""
+def served(task: Any, decoded: dict[str, Any], settings: Any) -> dict[str, Any]:
+    """Return the part of what `decode` gives that a SavedModel gives as well, as it is given there."""
+    del settings
     return {name: values for name, values in decoded.items() if name not in task.unserved}

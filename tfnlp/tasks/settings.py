@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.precision import Precision, check_precision
 
 Windows = Literal["mean", "first"]
@@ -35,6 +36,21 @@ class WindowSettings(Settings):
 
     stride: int
     precision: Precision = field(default="float32", kw_only=True)
+
+
+def changed(settings: Any, changes: Mapping[str, Any]) -> Any:
+    """Return settings with other values of some fields; the rows of a task, `max_length` and `stride`, stay.
+
+    Raises:
+        ArgumentError: if there is no such setting, or its value is not allowed.
+    """
+    known = [field.name for field in fields(settings) if field.name not in ("max_length", "stride")]
+    for name in changes:
+        if name not in known:
+            raise ArgumentError(
+                f"`{name}` is no setting that can be changed here; these are {known}.{did_you_mean(name, known)}"
+            )
+    return replace(settings, **changes)
 
 
 def precision_of(settings: Settings) -> Precision:

@@ -291,6 +291,7 @@ class Task(abc.ABC):
     settings_for = serving.settings_for
     optional_inputs = serving.optional_inputs
     serve = serving.serve
+    served = serving.served
     export = serving.export
     to_serving_inputs = serving.to_serving_inputs
     compare_answers = serving.compare_answers

@@ -159,6 +159,17 @@ def named_entities(units: Units, names: Sequence[str], text: tf.Tensor, place: t
     return {name: row.to_tensor() for name, row in rows.items()} | {"num_entities": tf.cast(counts, tf.int32)}
 
 
+def with_width(served: dict[str, tf.Tensor], width: int) -> dict[str, tf.Tensor]:
+    """Give outputs of shape `(batch, max_entities)` a fixed width: the last are left out, or free places filled up."""
+    free = [[0, 0], [0, width]]
+    return {
+        name: tf.pad(values, free, constant_values=tf.zeros([], tf.as_dtype(values.dtype)))[:, :width]
+        if len(values.shape) == 2
+        else values
+        for name, values in served.items()
+    }
+
+
 def _without_overlaps(entities: Units, tokens: TokenScores) -> Units:
     """Of entities of a record with several windows that overlap, keep the longer, then the surer.
 

@@ -32,6 +32,8 @@ class TokenClassifierSettings(WindowSettings):
         decoding: how labels are chosen: each by itself (`argmax`); those of a text together, so that tags are well
             formed (`constrained`); or by a conditional random field, which is trained and saved with the network
             (`crf`).
+        max_entities: of each text in what an exported SavedModel answers, whose outputs then have this width; None: as
+            many as the text with most of them has. `num_entities` counts all.
     """
 
     of_model: ClassVar[tuple[str, ...]] = ("decoding",)
@@ -40,6 +42,7 @@ class TokenClassifierSettings(WindowSettings):
     grouping: Grouping | None = None
     ignore_labels: tuple[str, ...] = (OUTSIDE,)
     decoding: Decoding = "argmax"
+    max_entities: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ignore_labels", tuple(self.ignore_labels))
@@ -50,6 +53,8 @@ class TokenClassifierSettings(WindowSettings):
         ):
             if getattr(self, name) not in allowed:
                 raise ArgumentError(f"`{name}` must be one of {allowed}; it is {getattr(self, name)!r}.")
+        if self.max_entities is not None and (not isinstance(self.max_entities, int) or self.max_entities < 1):
+            raise ArgumentError(f"`max_entities` must be a whole number, at least 1; it is {self.max_entities!r}.")
         if self.decoding == "crf" and self.label_all_tokens:
             raise ArgumentError(
                 "`label_all_tokens` trains every token of a word, and `decoding='crf'` is of words' labels: "

@@ -26,7 +26,13 @@ from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.network import per_element
 from tfnlp.tasks.task import Task
 from tfnlp.tasks.token_classification import evaluation, learning
-from tfnlp.tasks.token_classification.decoding import Choose, EntityDecoder, choose_each, named_entities
+from tfnlp.tasks.token_classification.decoding import (
+    Choose,
+    EntityDecoder,
+    choose_each,
+    named_entities,
+    with_width,
+)
 from tfnlp.tasks.token_classification.records import LAYOUT, as_text_or_words, is_one_text
 from tfnlp.tasks.token_classification.rows import text_of, token_rows
 from tfnlp.tasks.token_classification.sequences import choose_together, constrained, joined
@@ -189,6 +195,11 @@ class TokenClassifier(Task):
     def _transitions(self, decoding: Decoding) -> Transitions:
         learning.check_decoding(decoding, self.known_labels)
         return constrained(self.known_labels, self.crf.scores if decoding == "crf" else None)
+
+    def served(self, decoded: dict[str, Any], settings: TokenClassifierSettings) -> dict[str, Any]:
+        """Return entities, of as many columns as the settings say."""
+        found = super().served(decoded, settings)
+        return found if settings.max_entities is None else with_width(found, settings.max_entities)
 
     def answers(
         self, decoded: dict[str, np.ndarray], records: Sequence[Record], settings: TokenClassifierSettings

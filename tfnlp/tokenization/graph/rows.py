@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tfnlp._backend import tf
+from tfnlp._backend import on_cpu, tf
 from tfnlp.tokenization.graph import template
 from tfnlp.tokenization.graph.cache import cached
 from tfnlp.tokenization.graph.compiler import Program, for_words, to_tensors
@@ -66,6 +66,7 @@ class Rows:
         pieces = self.pieces(call)
 
         @tf.function(input_signature=[signature, number, number], autograph=False)
+        @on_cpu()
         def tokenize(batches: list[Any], max_length: tf.Tensor, stride: tf.Tensor) -> dict[str, tf.Tensor]:
             tokens = [tokenize_texts(self.program, batch) for batch in batches]
             counts = [found.counts for found in tokens]
