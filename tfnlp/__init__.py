@@ -81,6 +81,7 @@ _MODULES = {
         "DataError",
         "ExportError",
         "LabelError",
+        "StorageError",
         "TfnlpError",
         "UnsafeCheckpointError",
         "UnsupportedModelError",

@@ -36,6 +36,10 @@ class UnsupportedTokenizerError(TfnlpError, ValueError):
     """A component or setting of a tokenizer can't be reproduced exactly in the graph."""
 
 
+class StorageError(TfnlpError, OSError):
+    """A file or directory elsewhere (`gs://...`) is not there, or can't be reached."""
+
+
 class ExportError(TfnlpError, RuntimeError):
     """An exported SavedModel does not answer as `predict` does."""
 

@@ -116,7 +116,9 @@ def test_addresses_are_refused(checkpoints, address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     task = TokenClassifier.from_pretrained(checkpoints["bert"])
     for write in (task.save, task.export):
-        with pytest.raises(ArgumentError, match=r"files are read from and written to this machine alone"):
+        with pytest.raises(
+            ArgumentError, match=r"a package is missing that opens such addresses|knows no such addresses"
+        ):
             write(address)
     assert not list(tmp_path.iterdir())
 

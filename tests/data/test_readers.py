@@ -186,12 +186,6 @@ def test_bytes_of_another_encoding(tmp_path):
         list(read_conll(path, encoding="latin-99"))
 
 
-@pytest.mark.parametrize("path", ["gs://bucket/train.conll", "s3://bucket/x.jsonl"])
-def test_addresses_are_refused(path):
-    with pytest.raises(ArgumentError, match=r"files are read from and written to this machine alone, not to \w+://"):
-        read_records(path)
-
-
 def test_the_first_column_and_the_last(tmp_path, caplog):
     path = written(tmp_path, "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nBob NNP B-NP B-PER\n")
     with caplog.at_level("INFO"):

@@ -38,9 +38,9 @@ def test_parquet(tmp_path):
     source = list(TEXTS.read_file(scores, rename={"review": "text"}))
     assert source == [{"text": "good", "label": "pos"}, {"text": None, "label": "neg"}]
     file.write_bytes(b"no table")
-    with pytest.raises(DataError, match=r"train\.parquet: pandas can't read it: "):
+    with pytest.raises(DataError, match=r"train\.parquet: pyarrow can't read it: "):
         read(file)
-    with pytest.raises(ArgumentError, match="Parquet and Excel files take no `separator=`"):
+    with pytest.raises(ArgumentError, match="Parquet, Excel and TFRecord files take no `separator=`"):
         TEXTS.read_file(scores, separator=";")
 
 

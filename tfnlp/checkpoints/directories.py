@@ -7,17 +7,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tfnlp.errors import ArgumentError, CheckpointError
-from tfnlp.paths import local_path
+from tfnlp.paths import address_of, file_system, kind_at, reaching
 
 SETTINGS_FILE = "tfnlp.json"
 
 TRANSITIONS = "crf.safetensors"
+_LAST = {"config.json", "saved_model.pb"}  # by which a directory is seen to be a checkpoint, or a SavedModel
 
 _WEIGHTS = re.compile(
     rf"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)|{re.escape(TRANSITIONS)}"
@@ -26,27 +27,33 @@ _WEIGHTS = re.compile(
 
 @contextmanager
 def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give a temporary directory beside the target, and put it in the target's place if all goes well.
+    """Give a temporary directory, and put it in the target's place if all goes well.
 
     Until then an older target is not touched. Taking its place is two renames; between them the older one stands,
-    whole, in a hidden directory beside it. Of an older one, weights and what is written anew go; all else stays.
+    whole, in a hidden directory beside it. Of an older one, weights and what is written anew go; all else stays. At an
+    address nothing can be renamed: the files are copied there, and `config.json` or `saved_model.pb` is the last.
 
     Args:
-        directory: the target.
+        directory: the target, or an address.
         is_older: tells whether a directory holds an older version; only such a one, or an empty one, is replaced.
 
     Raises:
-        ArgumentError: if the target is a file, a directory that holds something else, or an address.
+        ArgumentError: if the target is a file, or a directory that holds something else.
+        StorageError: if an address can't be reached.
     """
-    target = local_path(directory).absolute()
+    address = address_of(directory)
+    with _written_here(Path(directory), is_older) if address is None else _written_at(address, is_older) as draft:
+        yield draft
+
+
+@contextmanager
+def _written_here(directory: Path, is_older: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a temporary directory beside the target, and rename it if all goes well."""
+    target = directory.absolute()
     if target.exists() and not target.is_dir():
         raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
     if target.is_dir() and any(target.iterdir()) and not is_older(target):
-        held = ", ".join(sorted(path.name for path in target.iterdir())[:3])
-        raise ArgumentError(
-            f"{directory}: the directory holds other files ({held}) and nothing that was saved before, so it is not "
-            "replaced. Name a new directory."
-        )
+        raise _holds_others(directory, (path.name for path in target.iterdir()))
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     draft, old = scratch / "new", scratch / "old"
@@ -67,6 +74,48 @@ def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) ->
             shutil.rmtree(scratch, ignore_errors=True)
         raise
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _holds_others(directory: str | Path, names: Iterable[str]) -> ArgumentError:
+    held = ", ".join(sorted(names)[:3])
+    return ArgumentError(
+        f"{directory}: the directory holds other files ({held}) and nothing that was saved before, so it is not "
+        "replaced. Name a new directory."
+    )
+
+
+@contextmanager
+def _written_at(address: str, is_older: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a temporary directory, and copy its files to an address if all goes well."""
+    system, target = file_system(address)
+    target = target.rstrip("/")
+    with tempfile.TemporaryDirectory(prefix="tfnlp-") as scratch:
+        older, draft = Path(scratch, "older"), Path(scratch, "new")
+        older.mkdir()
+        draft.mkdir()
+        with reaching(address):
+            kind = kind_at(system, target)
+            if kind == "file":
+                raise ArgumentError(f"{address}: this is a file; name a directory to write to.")
+            held = [] if kind is None else [one.rsplit("/", 1)[-1] for one in system.ls(target, detail=False)]
+            for name in _LAST.intersection(held):
+                system.get_file(f"{target}/{name}", str(older / name))
+        if held and not is_older(older):
+            raise _holds_others(address, held)
+        yield draft
+        files = sorted((path.relative_to(draft) for path in draft.rglob("*") if path.is_file()), key=_order)
+        with reaching(address):
+            for file in files:
+                place = f"{target}/{file.as_posix()}"
+                system.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
+                system.put_file(str(draft / file), place)
+            for name in held:
+                if _WEIGHTS.fullmatch(name) and not (draft / name).exists():
+                    system.rm_file(f"{target}/{name}")
+
+
+def _order(file: Path) -> tuple[bool, str]:
+    return file.name in _LAST, file.as_posix()
 
 
 def holds_checkpoint(directory: Path) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import Record, Records, lines_of
+from tfnlp.data.files import Record, Records, lines_of, of_several_files
 from tfnlp.errors import DataError
 from tfnlp.paths import local_path
 
@@ -120,6 +120,7 @@ def _dataturks(item: Mapping[str, Any], where: str) -> Record:
     return {"text": item["content"], "spans": spans}
 
 
+@of_several_files
 def read_brat(path: str | Path, *, encoding: str | None = None) -> Records:
     """Read a folder of brat: texts in `.txt` files, and their spans in `.ann` files beside them.
 

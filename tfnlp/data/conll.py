@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, not_empty
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, not_empty, of_several_files
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.labels import are_tags, to_iob2
 
@@ -20,6 +20,7 @@ _REMEDY = (
 )
 
 
+@of_several_files
 def read_conll(
     path: str | Path,
     *,
@@ -69,6 +70,7 @@ def read_conll(
     return Records(path, read, on_error)
 
 
+@of_several_files
 def read_conllu(
     path: str | Path, *, label: str = "upos", encoding: str | None = None, on_error: OnError = "raise"
 ) -> Records:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import glob
 import gzip
 import io
 import json
 import lzma
+import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from tfnlp.errors import ArgumentError, DataError
-from tfnlp.paths import local_path
+from tfnlp.paths import address_of, fetched, is_pattern, local_path, paths_of
 
 T = TypeVar("T")
 Record = dict[str, Any]
+Files = str | Path | Sequence[str | Path]  # a path, an address, a pattern of either, or several of these
 OnError = Literal["raise", "skip"]  # what to do with a record that can't be used
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -37,12 +41,12 @@ class Records:
     """The records of a file, read anew at every iteration, so that a file larger than memory works.
 
     Attributes:
-        path: the file.
-        read: yields the file's records from the first.
+        path: the file; of several, what they are called together.
+        read: yields the records from the first.
         on_error: whether a record that can't be used raises an error, or is left out, counted and reported.
     """
 
-    path: Path
+    path: str | Path
     read: Callable[[], Iterator[Record]]
     on_error: OnError = "raise"
 
@@ -55,6 +59,37 @@ class Records:
 
     def __repr__(self) -> str:
         return f"Records({str(self.path)!r})"
+
+
+def of_several_files(read: Callable[..., Records]) -> Callable[..., Records]:
+    """Let a reader of one path of this machine read `Files`, one after the other."""
+
+    @wraps(read)
+    def reader(path: Files, **options: Any) -> Records:
+        given = [path] if isinstance(path, (str, os.PathLike)) else list(path)
+        parts = [fetched(part) for one in given for part in paths_of(one)]
+        if not parts:
+            raise DataError("an empty list names no file.")
+        found = [read(part, **options) for part in parts]
+        if len(found) == 1:
+            return found[0]
+        name = f"{given[0]} and {len(given) - 1} more" if len(given) > 1 else str(path)
+        return Records(name, lambda: chain.from_iterable(found), found[0].on_error)
+
+    return reader
+
+
+def are_files(data: Any) -> bool:
+    """Tell whether data is a list of names of files: paths, addresses, or strings that files or patterns are named."""
+    return isinstance(data, (list, tuple)) and bool(data) and all(map(_is_file, data))
+
+
+def _is_file(item: Any) -> bool:
+    if not isinstance(item, str):
+        return isinstance(item, os.PathLike)
+    if address_of(item) is not None or os.path.isfile(item):
+        return True
+    return is_pattern(item) and bool(glob.glob(item, recursive=True))
 
 
 def existing_file(path: str | Path) -> Path:

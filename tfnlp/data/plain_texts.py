@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import Records, existing_file, read_lines, unpacked_suffix
+from tfnlp.data.files import Records, are_files, existing_file, of_several_files, read_lines, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_source
 from tfnlp.data.tables import read_objects
-from tfnlp.errors import ArgumentError
 
 
+@of_several_files
 def read_texts(path: str | Path) -> Records:
     """Read one text a line, empty lines left out; or of a `.jsonl` file the `text` of an object a line.
 
@@ -42,7 +41,7 @@ def text_source(data: Any, layout: Layout) -> Source:
     if hasattr(data, "tolist"):
         data = data.tolist()
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):  # a column of `datasets` among them
-        if data and all(isinstance(item, (str, Path)) and os.path.isfile(item) for item in data):
-            raise ArgumentError(f"these are names of files, not texts: {data!r:.80}. Pass one file.")
+        if are_files(data):
+            return as_source(data, layout)
         data = [{"text": item} if isinstance(item, str) else item for item in data]
     return as_source(data, layout)

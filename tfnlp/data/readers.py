@@ -10,7 +10,16 @@ from typing import Any
 
 from tfnlp.data.annotations import annotated_text, named, read_brat
 from tfnlp.data.conll import read_conll, read_conllu
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, objects_of, unpacked_suffix
+from tfnlp.data.files import (
+    OnError,
+    Record,
+    Records,
+    existing_file,
+    lines_of,
+    objects_of,
+    of_several_files,
+    unpacked_suffix,
+)
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.paths import local_path
 
@@ -25,6 +34,7 @@ _FORMATS = {
 _KAGGLE = ("Sentence #", "Word", "Tag")
 
 
+@of_several_files
 def read_jsonl(
     path: str | Path,
     *,
@@ -97,6 +107,7 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+@of_several_files
 def read_kaggle(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read the layout of Kaggle's `ner_dataset.csv`: a word a line, its sentence named in the first word's line.
 
@@ -139,6 +150,7 @@ _READERS: dict[str, Callable[..., Records]] = {
 }
 
 
+@of_several_files
 def read_records(path: str | Path, *, format: str | None = None, **options: Any) -> Records:
     """Read a file in the format that its name tells: `.conll`, `.conllu`, `.jsonl` and their kin, or a folder of brat.
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import OnError, Record, Records
-from tfnlp.data.pandas_files import is_read_by_pandas, read_by_pandas
+from tfnlp.data.column_files import reader_of_columns
+from tfnlp.data.files import Files, OnError, Record, Records, are_files, of_several_files
 from tfnlp.errors import ArgumentError, DataError
 
 logger = logging.getLogger(__name__)
@@ -66,20 +66,24 @@ class Layout:
     pair: Callable[[Any, Any], Record]
     options: frozenset[str] = frozenset()
 
-    def read_file(self, path: str | Path, **options: Any) -> Records:
-        """Read a file or directory: by pandas if it is Parquet or Excel, else as the task's own files are read."""
-        if not is_read_by_pandas(path):
+    def read_file(self, path: Files, **options: Any) -> Records:
+        """Read files or a directory: by name if they are of named columns, else as the task's own files are read."""
+        return of_several_files(self._read_one)(path, **options)
+
+    def _read_one(self, path: str | Path, **options: Any) -> Records:
+        reader = reader_of_columns(path)
+        if reader is None:
             return self.read(path, **options)
         unknown = sorted(set(options) - {"rename", "on_error"})
         if unknown:
             raise ArgumentError(
-                f"{path}: Parquet and Excel files take no {', '.join(f'`{name}=`' for name in unknown)}."
+                f"{path}: Parquet, Excel and TFRecord files take no {', '.join(f'`{name}=`' for name in unknown)}."
             )
-        return read_by_pandas(path, **options)
+        return reader(path, **options)
 
 
 def as_source(data: Any, layout: Layout) -> Source:
-    """Make a source of a path, a reader's records, a list of records, a table, or a dataset.
+    """Make a source of files, a reader's records, a list of records, a table, or a dataset.
 
     Records are dicts; tables and datasets have the same columns. A list or a `tf.data.Dataset` may also hold pairs.
 
@@ -88,8 +92,8 @@ def as_source(data: Any, layout: Layout) -> Source:
     """
     if isinstance(data, Source):
         return data
-    if isinstance(data, (str, os.PathLike)):
-        data = layout.read_file(os.fspath(data))
+    if isinstance(data, (str, os.PathLike)) or are_files(data):
+        data = layout.read_file(data)
     if isinstance(data, Records):
         return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True, on_error=data.on_error)
     module = type(data).__module__.split(".")[0]

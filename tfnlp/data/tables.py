@@ -9,7 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, not_empty, objects_of, unpacked_suffix
+from tfnlp.data.files import (
+    OnError,
+    Record,
+    Records,
+    existing_file,
+    lines_of,
+    not_empty,
+    objects_of,
+    of_several_files,
+    unpacked_suffix,
+)
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.paths import local_path
 
@@ -34,6 +44,7 @@ _USUAL = {
 _MOST_CHARACTERS = 1 << 24  # of one cell; Python's own limit is 131,072
 
 
+@of_several_files
 def read_table(
     path: str | Path,
     *,
@@ -167,6 +178,7 @@ def _labelled(record: Record, separator: str | None, names: Sequence[str] | None
     return record | {field: found if separator is not None else found[0]}
 
 
+@of_several_files
 def read_objects(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read one JSON object a line, or a JSON list of objects; their keys are the fields of a record.
 
@@ -189,6 +201,7 @@ def read_objects(path: str | Path, *, encoding: str | None = None, on_error: OnE
     return Records(path, read, on_error)
 
 
+@of_several_files
 def read_folder(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read a folder that holds a folder of `.txt` files for each label, named as the label.
 
@@ -213,6 +226,7 @@ def read_folder(path: str | Path, *, encoding: str | None = None, on_error: OnEr
     return Records(path, read, on_error)
 
 
+@of_several_files
 def read_examples(path: str | Path, **options: Any) -> Records:
     """Read a file or folder of examples in the format that its name tells.
 

@@ -11,6 +11,7 @@ from tfnlp.checkpoints.defaults import default_model
 from tfnlp.checkpoints.directories import SETTINGS_FILE
 from tfnlp.checkpoints.heads import LOCATION, find_file
 from tfnlp.errors import ArgumentError, did_you_mean
+from tfnlp.paths import fetched
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.pipelines.classification import (
     TextClassificationPipeline,
@@ -107,6 +108,7 @@ def pipeline(
 
 
 def _loaded(of_task: Any, path: str | Path, location: dict[str, Any]) -> Any:
+    path = fetched(path)
     model = of_task.from_pretrained(path, **location)
     if find_file(path, SETTINGS_FILE, **location) is None:
         _lengthen_rows(model)

@@ -8,6 +8,7 @@ from typing import Any
 from tfnlp.checkpoints.directories import SETTINGS_FILE, read_settings
 from tfnlp.checkpoints.heads import LOCATION, architectures, find_file, load_config
 from tfnlp.errors import CheckpointError
+from tfnlp.paths import fetched
 from tfnlp.tasks.causal_lm.task import CausalLM
 from tfnlp.tasks.masked_lm.task import MaskedLM
 from tfnlp.tasks.multiple_choice.task import MultipleChoice
@@ -37,12 +38,14 @@ def load(directory: str | Path, **options: Any) -> Any:
     """Load what `save` wrote: the same task, with the same answers. A trained Hugging Face checkpoint loads as well.
 
     Args:
-        directory: of a saved task, or a directory or Hub name of a checkpoint trained for a task.
+        directory: of a saved task, also at an address elsewhere (`gs://...`), or a directory or Hub name of a
+            checkpoint trained for a task.
         options: as in the task's `from_pretrained`.
 
     Raises:
         CheckpointError: if there is no checkpoint, or nothing tells which task it was trained for.
     """
+    directory = fetched(directory)
     location = {key: options[key] for key in LOCATION if key in options}
     settings = find_file(directory, SETTINGS_FILE, **location)
     name = read_settings(settings)[0] if settings is not None else None

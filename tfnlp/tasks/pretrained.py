@@ -12,6 +12,7 @@ from tfnlp.checkpoints.directories import holds_checkpoint, write_settings, writ
 from tfnlp.checkpoints.heads import LOCATION
 from tfnlp.checkpoints.vocabulary import extend_tokenizer
 from tfnlp.errors import ArgumentError
+from tfnlp.paths import fetched
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.replicas import is_chief
 from tfnlp.tasks.learned import Learned
@@ -22,7 +23,8 @@ def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **opti
     """Make the task from a checkpoint.
 
     Args:
-        name_or_path: a directory or a Hub name. One that `save` wrote brings its settings along.
+        name_or_path: a directory, its address elsewhere (`gs://...`), or a Hub name. One that `save` wrote brings its
+            settings along.
         seed: of weights that the checkpoint lacks, as a new task's head.
         options: fields of the task's settings (`max_length`, `stride` ...) and the task's own options; fields of
             the network's configuration (`hidden_dropout_prob` ...); where to look (`revision`, `token` ...);
@@ -31,8 +33,10 @@ def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **opti
     Raises:
         ArgumentError: if an option is unknown or its value is not allowed.
         CheckpointError: if the checkpoint is missing, incomplete or damaged.
+        StorageError: if an address can't be reached.
         UnsupportedTokenizerError: if its tokenizer exists in Python only.
     """
+    name_or_path = fetched(name_or_path)
     hub: dict[str, Any] = {key: options.pop(key) for key in LOCATION if key in options}
     checkpoint = cls.checkpoint_class.from_pretrained(cls.auto_class, name_or_path, seed=seed, **hub)
     preprocessor = cls.preprocessor_class.from_pretrained(name_or_path, **hub)
@@ -124,7 +128,7 @@ def use_tokenizer(task: Any, tokenizer: Any) -> None:
         CheckpointError: if there is none.
         ArgumentError: if it has more tokens than the network, or the network can't read what it makes.
     """
-    kind = task.preprocessor_class
+    kind, tokenizer = task.preprocessor_class, fetched(tokenizer) if isinstance(tokenizer, (str, Path)) else tokenizer
     chosen = kind.from_pretrained(tokenizer) if isinstance(tokenizer, (str, Path)) else kind(tokenizer)
     if chosen.num_tokens > task.checkpoint.vocab_size:
         raise ArgumentError(

@@ -187,10 +187,11 @@ def test_validation_in_which_nothing_is_hidden_is_refused_before_training(tmp_pa
 
 
 def test_names_of_files_are_no_texts(tmp_path):
-    file = tmp_path / "a.txt"
-    file.write_text("ada lives in paris")
-    with pytest.raises(ArgumentError, match=r"^these are names of files, not texts"):
-        build_task(MaskedLM, "bert", tmp_path, UNNAMED).fit([str(file), str(file)])
+    for number, text in enumerate(TEXTS):
+        (tmp_path / f"{number}.text.txt").write_text(text)
+    lm = build_task(MaskedLM, "bert", tmp_path, UNNAMED)
+    files = [str(tmp_path / f"{number}.text.txt") for number in range(len(TEXTS))]
+    assert list(lm.source(files)) == list(lm.source(TEXTS)) == list(lm.source(str(tmp_path / "*.text.txt")))
 
 
 def test_columns_and_dictionaries_of_datasets(tmp_path):

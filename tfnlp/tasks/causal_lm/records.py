@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import Record, Records, unpacked_suffix
+from tfnlp.data.files import Record, Records, of_several_files, unpacked_suffix
 from tfnlp.data.plain_texts import read_texts
 from tfnlp.data.sources import Layout, Source, checked, text_problem
 from tfnlp.data.tables import read_examples
@@ -17,6 +17,7 @@ ROLES = ("system", "user", "assistant", "tool")
 Message = Mapping[str, Any]
 
 
+@of_several_files
 def read_language(path: str | Path, **options: Any) -> Records:
     """Read one text a line; or of a `.csv`, `.tsv` or `.jsonl` file, or a folder of texts, records.
 

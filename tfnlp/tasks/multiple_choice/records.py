@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.data.files import Record, Records, existing_file, lines_of, of_several_files, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
@@ -15,6 +15,7 @@ _SYNONYMS = {"ctx": "prompt", "context": "prompt", "endings": "choices", "answer
 _NUM_ENDINGS = 4
 
 
+@of_several_files
 def read_choices(path: str | Path) -> Records:
     """Read prompts with their choices.
 

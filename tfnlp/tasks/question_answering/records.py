@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, unpacked_suffix
+from tfnlp.data.files import OnError, Record, Records, existing_file, lines_of, of_several_files, unpacked_suffix
 from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
@@ -17,6 +17,7 @@ _MOST_OFF = 2  # characters by which the place of an answer may be wrong, where 
 _SYNONYMS = {"query": "question", "query_text": "question", "context_text": "context", "passage": "context"}
 
 
+@of_several_files
 def read_questions(path: str | Path, *, encoding: str | None = None, on_error: OnError = "raise") -> Records:
     """Read questions with their contexts and answers.
 
