@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 import tfnlp
 from tests.tiny import LABELS
 from tfnlp import TokenClassifier
-from tfnlp.errors import ArgumentError, CheckpointError
+from tfnlp.errors import CheckpointError
 
 
 @pytest.fixture
@@ -109,18 +109,6 @@ def test_a_pointer_of_git_lfs(copied):
     (copied / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
     with pytest.raises(CheckpointError, match=r"a pointer of Git LFS, not the file itself\. Fetch it: `git lfs pull`"):
         TokenClassifier.from_pretrained(copied)
-
-
-@pytest.mark.parametrize("address", ["gs://bucket/model", "s3://bucket/model"])
-def test_addresses_are_refused(checkpoints, address, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    task = TokenClassifier.from_pretrained(checkpoints["bert"])
-    for write in (task.save, task.export):
-        with pytest.raises(
-            ArgumentError, match=r"a package is missing that opens such addresses|knows no such addresses"
-        ):
-            write(address)
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_is_not_there(tmp_path):
