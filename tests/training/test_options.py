@@ -166,3 +166,39 @@ def test_a_recipe_s_schedule():
     schedule = Recipe(schedule="cosine", epochs=2, accumulate=2, warmup=0.25).build_optimizer(8).learning_rate
     assert isinstance(schedule, CosineSchedule)
     assert (schedule.num_steps, schedule.num_warmup_steps) == (8, 2)
+
+
+def test_an_average_of_weights_is_what_stays(fresh):
+    """It is evaluated and stays; training itself goes on from the weights."""
+    options = {**RECIPE, "epochs": 3, "learning_rate": 1e-3}
+    steps = []
+
+    class Note(tfnlp._backend.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append([weight.numpy() for weight in self.model.trainable_variables])
+
+    plain, averaged = fresh(labels=LABELS), fresh(labels=LABELS)
+    plain.fit(RECORDS, callbacks=[Note()], **options)
+    history = averaged.fit(RECORDS, RECORDS, ema=0.9, **options).history
+    expected = steps[0]
+    for weights in steps[1:]:
+        expected = [0.9 * old + 0.1 * new for old, new in zip(expected, weights, strict=True)]
+    for weight, value in zip(averaged.model.trainable_variables, expected, strict=True):
+        np.testing.assert_allclose(weight.numpy(), value, atol=1e-6)
+    assert history["val_loss"][-1] == pytest.approx(averaged.evaluate(RECORDS).loss, rel=1e-5)
+
+
+def test_averages_go_on_where_they_stopped(fresh, tmp_path):
+    options = {**RECIPE, "learning_rate": 1e-3, "ema": 0.9, "accumulate": 2}
+    kept = {"checkpoint_dir": tmp_path, "save_every": 2, **options}
+    whole, again = fresh(labels=LABELS), fresh(labels=LABELS)
+    whole.fit(RECORDS, **options)
+    interrupted(fresh(labels=LABELS), RECORDS, 3, **kept)
+    again.fit(RECORDS, **kept)
+    assert weights_of(again) == weights_of(whole)
+
+
+@pytest.mark.parametrize("ema", [0, 1, 1.5])
+def test_wrong_decays(ema):
+    with pytest.raises(ArgumentError, match=rf"`ema` must be in \(0, 1\); it is {ema}"):
+        Recipe(ema=ema)

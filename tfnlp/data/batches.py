@@ -188,6 +188,10 @@ class Batching:
         # Full batches of common lengths come first, and the rest of each bucket at the end of the epoch.
         return dataset.shuffle(64, seed=seed) if shuffled else dataset
 
+    def batch_of(self, rows: Rows) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return rows of NumPy arrays as one batch."""
+        return self._filled(_by_groups(rows, self.preprocessor.column_names, self.targets))
+
     def _length(self, group: dict[str, Any]) -> tf.Tensor:
         rows = group["columns"][self.preprocessor.column_names[0]]
         return tf.cast(tf.reduce_max(rows.row_lengths()), tf.int32) if isinstance(rows, tf.RaggedTensor) else 1
@@ -223,10 +227,7 @@ def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, T
         rows = source()
         assert rows is not None, "the dataset whose iterator asks keeps them"
         for chunk in rows:
-            yield {
-                "columns": {name: _by_group(chunk.columns[name], chunk.group_splits) for name in columns},
-                "targets": {name: _by_group(chunk.targets[name], chunk.group_splits) for name in gold},
-            }
+            yield _by_groups(chunk, columns, gold)
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature={"columns": columns, "targets": gold})
     dataset._rows = rows  # all datasets made of this one, and their iterators, keep it
@@ -236,6 +237,13 @@ def _groups(rows: RowSource, preprocessor: Preprocessor, targets: Mapping[str, T
 def _group_spec(shape: Any, dtype: Any, *, is_ragged: bool) -> tf.RaggedTensorSpec:
     outer = [None, None, None] if is_ragged else [None, None]
     return tf.RaggedTensorSpec([*outer, *shape], dtype, len(outer) - 1)
+
+
+def _by_groups(rows: Rows, columns: Iterable[str], targets: Iterable[str]) -> dict[str, dict[str, tf.RaggedTensor]]:
+    return {
+        "columns": {name: _by_group(rows.columns[name], rows.group_splits) for name in columns},
+        "targets": {name: _by_group(rows.targets[name], rows.group_splits) for name in targets},
+    }
 
 
 def _by_group(column: Column, groups: np.ndarray) -> tf.RaggedTensor:

@@ -26,15 +26,15 @@ def in_shares(dataset: tf.data.Dataset, targets: Mapping[str, Target], replicas:
 
     def cut(features: dict[str, Any], gold: dict[str, Any]) -> tf.data.Dataset:
         numbers = tf.data.Dataset.range(replicas.start, replicas.stop, output_type=tf.int32)
-        return numbers.map(lambda number: _share(features, gold, targets, number, count))
+        return numbers.map(lambda number: share_of(features, gold, targets, number, count))
 
     return dataset.flat_map(cut)
 
 
-def _share(
+def share_of(
     features: dict[str, Any], gold: dict[str, Any], targets: Mapping[str, Target], number: Any, count: int
 ) -> Batch:
-    """Return one replica's share of a batch."""
+    """Return the share of a batch with a number, from 0, of so many shares."""
     num_rows = tf.shape(next(iter(features.values())))[0]
     grouped = next((name for name, target in targets.items() if target.with_group), None)
     groups = tf.range(num_rows) if grouped is None else tf.cast(gold[grouped][:, 0], tf.int32)

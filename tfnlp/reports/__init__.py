@@ -3,6 +3,7 @@
 from tfnlp.reports.answers import AnswerReport, AnswerScores
 from tfnlp.reports.base import BaseReport
 from tfnlp.reports.confusion import ConfusionMatrix
+from tfnlp.reports.exploring import LossReport, RateReport, RecordLoss
 from tfnlp.reports.labels import ClassificationReport, Report, Scores
 from tfnlp.reports.scalars import AccuracyReport, PerplexityReport, RegressionReport, TextReport
 
@@ -13,7 +14,10 @@ __all__ = [
     "BaseReport",
     "ClassificationReport",
     "ConfusionMatrix",
+    "LossReport",
     "PerplexityReport",
+    "RateReport",
+    "RecordLoss",
     "RegressionReport",
     "Report",
     "Scores",

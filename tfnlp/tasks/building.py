@@ -11,6 +11,19 @@ from tfnlp.tasks.network import Network
 from tfnlp.tasks.settings import precision_of
 
 
+def head(task: Any) -> Any:
+    """The Hugging Face TensorFlow head.
+
+    Raises:
+        LabelError: if its labels are not known yet.
+    """
+    labels = task.learned.labels
+    if labels is not None and not task.checkpoint.is_built:
+        labels.write(task.config)
+    is_fresh = labels is not None and labels.is_fresh
+    return task.checkpoint.build(num_tokens=task.preprocessor.num_tokens, fresh_head=is_fresh)
+
+
 def network_in(task: Any, precision: Precision) -> Network:
     """Return what runs the model over rows, its products computed in this precision; built once.
 

@@ -103,7 +103,7 @@ def fit(
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
-    rows, counts = _learned_from(task, source, validation)
+    rows, counts = learned_from(task, source, validation)
     plan = _with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
     directory = None
@@ -123,9 +123,9 @@ def fit(
         rows, batching, counts, seed=plan.seed, augment=task.augment,
         epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
     )  # fmt: skip
-    dataset = _for_replicas(task, epochs)
+    dataset = for_replicas(task, epochs)
     reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
-    with task.checkpoint.scope(), _compiled(task, plan, steps) as model:
+    with task.checkpoint.scope(), compiled(task, plan, _optimizer(task, plan, steps)) as model:
         task.start_from(source, rows)
         task.checkpoint.generator.reset_from_seed(plan.seed)
         history = model.fit(
@@ -137,7 +137,7 @@ def fit(
     return history
 
 
-def _for_replicas(task: Any, dataset: tf.data.Dataset) -> Any:
+def for_replicas(task: Any, dataset: tf.data.Dataset) -> Any:
     """Return what Keras reads: batches, or for each replica its share of them."""
     strategy = task.checkpoint.strategy
     if strategy.num_replicas_in_sync == 1:
@@ -164,11 +164,14 @@ def _check_saving(plan: Recipe, checkpoint_dir: Any, save_every: int | None, *, 
         raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
 
 
+def _optimizer(task: Any, plan: Recipe, steps: int) -> Any:
+    return plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay))
+
+
 @contextmanager
-def _compiled(task: Any, plan: Recipe, steps: int) -> Iterator[keras.Model]:
+def compiled(task: Any, plan: Recipe, optimizer: Any) -> Iterator[keras.Model]:
     """Give the model that learns, ready for its first step, with weights frozen as the recipe says."""
-    rates = rates_by_layer(task.head, plan.layer_decay)
-    optimizer, losses = plan.build_optimizer(steps, rates), task.loss(plan)
+    losses = task.loss(plan)
     model = task.training_model(plan.precision)
     with frozen(model, [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)):
         model.compile(
@@ -223,7 +226,7 @@ def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
     return replace(plan, label_weights={name: float(w) for name, w, n in zip(names, weights, counts, strict=True) if n})
 
 
-def _learned_from(task: Any, source: Source, validation: Source | None) -> tuple[RowSource, np.ndarray]:
+def learned_from(task: Any, source: Source, validation: Source | None) -> tuple[RowSource, np.ndarray]:
     """Learn from records, and count their rows; if one can't be used, the task stays as it was."""
     before = task.learned
     task.learned = task.learn(source)

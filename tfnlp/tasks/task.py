@@ -20,7 +20,7 @@ from tfnlp.preprocessor import Preprocessor
 from tfnlp.reports import BaseReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features, Outputs, Runner
-from tfnlp.tasks import answering, building, fitting, head_labels, pretrained, serving
+from tfnlp.tasks import answering, building, exploring, fitting, head_labels, pretrained, serving
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.head_labels import HeadLabels
 from tfnlp.tasks.learned import Learned
@@ -45,6 +45,7 @@ class Task(abc.ABC):
     output_names: ClassVar[tuple[str, ...]] = ("logits",)  # of the head's outputs that the task reads
     loss_weights: ClassVar[dict[str, float] | None] = None  # of the outputs' losses; None: 1 each
     unserved: ClassVar[frozenset[str]] = frozenset()  # of what `decode` gives, what a SavedModel does not
+    why_no_losses: ClassVar[str | None] = None  # of single records; None: there are
     answered_together: ClassVar[int] = 2048  # inputs, whose rows are sorted by length together
 
     def __init__(self, checkpoint: Checkpoint, preprocessor: Preprocessor, learned: Learned) -> None:
@@ -244,23 +245,11 @@ class Task(abc.ABC):
 
     set_labels = head_labels.set_labels
 
-    @property
-    def head(self) -> Any:
-        """The Hugging Face TensorFlow head.
-
-        Raises:
-            LabelError: if its labels are not known yet.
-        """
-        labels = self.learned.labels
-        if labels is not None and not self.checkpoint.is_built:
-            labels.write(self.config)
-        is_fresh = labels is not None and labels.is_fresh
-        return self.checkpoint.build(num_tokens=self.preprocessor.num_tokens, fresh_head=is_fresh)
-
     def answerer(self, settings: Any) -> Runner:
         """Return what runs over rows to answer, by settings: the network, or what asks it again and again."""
         return self.network_in(precision_of(settings))
 
+    head: Any = property(building.head)
     network_in = building.network_in
     network = property(building.network)
     model = property(building.model)
@@ -275,6 +264,9 @@ class Task(abc.ABC):
 
     fit = fitting.fit
     dataset = fitting.dataset
+    lr_find = exploring.lr_find
+    top_losses = exploring.top_losses
+    answer_to = exploring.answer_to
 
     def source(self, records: Any) -> Source:
         """Return records that can be read again and again."""

@@ -8,6 +8,7 @@ from typing import Any
 from tfnlp._backend import keras
 from tfnlp.errors import ArgumentError
 from tfnlp.reports import BaseReport
+from tfnlp.training.averaging import averaged
 
 
 class EpochReport(keras.callbacks.Callback):
@@ -26,7 +27,8 @@ class EpochReport(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate and log."""
-        report = self._evaluate()
+        with averaged(self.model):
+            report = self._evaluate()
         self.reports.append(report)
         if logs is not None:
             if report.loss is not None:

@@ -1,4 +1,4 @@
-"""AdamW on TensorFlow's fused Adam kernel, with learning rates by layer and sums of gradients over batches."""
+"""AdamW on TensorFlow's fused Adam kernel, with rates by layer, sums of gradients, and averages of weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from tfnlp._backend import as_traced, keras, tf
 
 # Biases and the parameters of layer norms, as every published fine-tuning recipe leaves them.
+AVERAGE = "average"
 NO_DECAY = (r"bias", r"LayerNorm", r"layer_norm", r"layernorm", r"gamma", r"beta")
 _COPY = re.compile(r"/replica_\d+:")  # in the name of a variable's copy on another replica than the first
 
@@ -28,6 +29,7 @@ class AdamW(keras.optimizers.legacy.Adam):
         weight_decay: float = 0.01,
         no_decay: tuple[str, ...] = NO_DECAY,
         rates: Mapping[str, float] | None = None,
+        ema: float | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -41,6 +43,8 @@ class AdamW(keras.optimizers.legacy.Adam):
             weight_decay: what each weight loses in a step, as a share, times the learning rate.
             no_decay: patterns of the names of variables that don't decay.
             rates: by names of variables, what the learning rate is multiplied with; 1 for those not named.
+            ema: the decay of an exponential moving average of each weight, in (0, 1), that is kept in the slot
+                `average`; None: there is none.
             beta_1: decay of the mean of gradients.
             beta_2: decay of the mean of squared gradients.
             epsilon: keeps the division safe.
@@ -51,10 +55,16 @@ class AdamW(keras.optimizers.legacy.Adam):
         self.weight_decay = weight_decay
         self.no_decay = tuple(no_decay)
         self.rates = dict(rates or {})
+        self.ema = ema
 
     def decays(self, variable: tf.Variable) -> bool:
         """Tell whether a variable decays."""
         return bool(self.weight_decay) and not any(re.search(pattern, variable.name) for pattern in self.no_decay)
+
+    def _create_slots(self, var_list: Sequence[tf.Variable]) -> None:
+        super()._create_slots(var_list)
+        for variable in var_list if self.ema is not None else ():
+            self.add_slot(variable, AVERAGE)
 
     def _transform_gradients(self, grads_and_vars: Any) -> Any:
         """Make gradients of embeddings dense first: as slices, a repeated token would count wrongly in the norm."""
@@ -65,6 +75,8 @@ class AdamW(keras.optimizers.legacy.Adam):
         super()._prepare_local(var_device, var_dtype, apply_state)
         state = apply_state[var_device, var_dtype]
         state["epsilon"] *= tf.sqrt(1 - state["beta_2_power"])
+        if self.ema is not None:  # the first average is the weight itself
+            state["ema"] = tf.where(tf.equal(self.iterations, 0), tf.zeros([], var_dtype), tf.cast(self.ema, var_dtype))
 
     def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: Any = None) -> tf.Operation:
         key = var.device, var.dtype.base_dtype
@@ -73,15 +85,20 @@ class AdamW(keras.optimizers.legacy.Adam):
         if name in self.rates:
             rate *= self.rates[name]
             apply_state = {key: {**apply_state[key], "lr_t": rate}}
-        if not self.decays(var):
-            return super()._resource_apply_dense(grad, var, apply_state)
-        decayed = var.assign_sub(rate * self.weight_decay * var, use_locking=self._use_locking)
-        with tf.control_dependencies([decayed]):
-            return super()._resource_apply_dense(grad, var, apply_state)
+        decayed = []
+        if self.decays(var):
+            decayed = [var.assign_sub(rate * self.weight_decay * var, use_locking=self._use_locking)]
+        with tf.control_dependencies(decayed):
+            done = super()._resource_apply_dense(grad, var, apply_state)
+        if self.ema is None:
+            return done
+        with tf.control_dependencies([done]):
+            average, decay = self.get_slot(var, AVERAGE), apply_state[key]["ema"]
+            return average.assign(decay * average + (1 - decay) * var.read_value())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        own = {"weight_decay": self.weight_decay, "no_decay": self.no_decay, "rates": self.rates}
+        own = {"weight_decay": self.weight_decay, "no_decay": self.no_decay, "rates": self.rates, "ema": self.ema}
         return {**super().get_config(), **own}
 
 

@@ -39,6 +39,8 @@ class Recipe:
         seed: of the order of rows and of dropout.
         precision: that products of matrices are computed in, `float32` or `bfloat16`; None: as the task's settings say.
         patience: epochs without a better main metric, after which training stops; None: it goes on.
+        ema: the decay of an exponential moving average of weights, in (0, 1): the averages are evaluated, and stay in
+            the end; None: the weights themselves.
         keep: whose weights stay, those of the `last` epoch or of the `best` by the main metric; None: of the best where
             there is `patience`, else of the last.
     """
@@ -60,6 +62,7 @@ class Recipe:
     seed: int = 0
     precision: Precision | None = None
     patience: int | None = None
+    ema: float | None = None
     keep: Literal["last", "best"] | None = None
 
     def __post_init__(self) -> None:
@@ -87,7 +90,9 @@ class Recipe:
             raise ArgumentError(f"`layer_decay` must be in (0, 1]; it is {self.layer_decay}.")
         if self.schedule not in get_args(ScheduleName):
             raise ArgumentError(f"`schedule` must be one of {get_args(ScheduleName)}; it is {self.schedule!r}.")
-        own = ("accumulate", "layer_decay", "schedule")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ArgumentError(f"`ema` must be in (0, 1); it is {self.ema}.")
+        own = ("accumulate", "layer_decay", "schedule", "ema")
         changed = [one.name for one in fields(self) if one.name in own and getattr(self, one.name) != one.default]
         if self.optimizer is not None and changed:
             raise ArgumentError(f"`{changed[0]}` is of our own optimizer: leave it out, or leave out `optimizer`.")
@@ -141,7 +146,7 @@ class Recipe:
         if self.optimizer is None:
             num_batches = self.epochs * steps_per_epoch
             steps = math.ceil(num_batches / self.accumulate)
-            options: dict[str, Any] = {"weight_decay": self.weight_decay, "rates": rates}
+            options: dict[str, Any] = {"weight_decay": self.weight_decay, "rates": rates, "ema": self.ema}
             if self.max_gradient_norm:
                 options["global_clipnorm"] = self.max_gradient_norm
             schedule = SCHEDULES[self.schedule](self.learning_rate, steps, int(self.warmup * steps))

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from tfnlp._backend import keras, tf
 from tfnlp.errors import CheckpointError
 from tfnlp.paths import local_path
+from tfnlp.training.averaging import averaged, take_averages
 
 _TENSORS, _FACTS = "state.safetensors", "state.json"
 _STEP, _DRAFT = "step-", ".draft-"
@@ -248,16 +249,19 @@ class Watch(keras.callbacks.Callback):
         if not math.isnan(value) and (position.best is None or value > position.best):
             position.best, position.waited = float(value), 0
             if self._best is not None:
-                self._best.keep(self.model.weights)
+                with averaged(self.model):
+                    self._best.keep(self.model.weights)
             return
         position.waited += 1
         if self._patience is not None and position.waited >= self._patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Take the best weights, if these are to stay."""
+        """Take the best weights, or averages, if these are to stay."""
         if self._best is not None and self.position.best is not None:
             self._best.restore(self.model.weights)
+        else:
+            take_averages(self.model)
 
     def _save(self, *, with_trackers: bool) -> None:
         if self._directory is None:

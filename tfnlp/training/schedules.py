@@ -75,4 +75,26 @@ class ConstantSchedule(_Schedule):
         return tf.ones_like(share)
 
 
+@keras.utils.register_keras_serializable("tfnlp")
+class ExponentialSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises from `lowest` to `highest`, times the same number in each step.
+
+    >>> schedule = ExponentialSchedule(0.001, 1.0, num_steps=4)
+    >>> [round(float(schedule(step)), 3) for step in range(4)]
+    [0.001, 0.01, 0.1, 1.0]
+    """
+
+    def __init__(self, lowest: float, highest: float, num_steps: int) -> None:
+        self.lowest, self.highest, self.num_steps = lowest, highest, num_steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the learning rate at a step, counted from 0."""
+        share = tf.cast(step, tf.float32) / max(self.num_steps - 1, 1)
+        return self.lowest * tf.pow(self.highest / self.lowest, share)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"lowest": self.lowest, "highest": self.highest, "num_steps": self.num_steps}
+
+
 SCHEDULES = {"linear": LinearSchedule, "cosine": CosineSchedule, "constant": ConstantSchedule}

@@ -50,6 +50,7 @@ class CausalLM(Task):
     preprocessor_class: ClassVar[type[Any]] = TextTokenizer
     settings_class: ClassVar[type[Settings]] = CausalLMSettings
     layout = LAYOUT
+    why_no_losses = "texts are joined to rows, which have the losses"
     unserved = property(text_inputs.unserved)
     answered_together = 512
 

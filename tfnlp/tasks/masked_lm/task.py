@@ -55,6 +55,7 @@ class MaskedLM(Task):
     auto_class: ClassVar[str] = "TFAutoModelForMaskedLM"
     settings_class: ClassVar[type[Settings]] = MaskedLMSettings
     layout = LAYOUT
+    why_no_losses = "other tokens are hidden each time, and lines are joined to rows"
     unserved = frozenset({"starts", "ends"})
     answered_together = 512
 

@@ -61,6 +61,7 @@ class TableQuestionAnswerer(Task):
     settings_class: ClassVar[type[Settings]] = TableQuestionAnswererSettings
     answered_together = 512
     layout = LAYOUT
+    why_no_losses = "TAPAS's loss is computed of whole batches"
 
     @classmethod
     def prepare(cls, checkpoint: Checkpoint, preprocessor: TableTokenizer) -> None:

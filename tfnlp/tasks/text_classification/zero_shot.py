@@ -58,6 +58,7 @@ class ZeroShotClassifier(Task):
     unserved = frozenset({"order"})
     answered_together = 512  # texts, each beside every label
     layout = LAYOUT
+    why_no_losses = "a text has a loss for each label that it is compared with"
 
     @classmethod
     def from_classifier(cls, classifier: SequenceClassifier, **settings: Any) -> ZeroShotClassifier:

@@ -52,6 +52,7 @@ class TextEncoder(Task):
     auto_class: ClassVar[str] = "TFAutoModel"
     settings_class: ClassVar[type[Settings]] = TextEncoderSettings
     layout = LAYOUT
+    why_no_losses = "the loss of a pair depends on the pairs beside it"
     output_names = (_TOKENS, _TEXT)
 
     @classmethod

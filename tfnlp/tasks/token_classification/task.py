@@ -149,6 +149,11 @@ class TokenClassifier(Task):
         settings = self.settings if aggregation is None else replace(self.settings, aggregation=aggregation)
         return self.predict_by(texts, settings=settings, precision=precision, is_one=is_one_text(texts))
 
+    def answer_to(self, record: Record) -> Entities:
+        """Return the entities of a record of training data."""
+        answer: Entities = self.predict([record["words"] if "words" in record else record["text"]])[0]
+        return answer
+
     def as_record(self, given: Any, number: int) -> Record:
         """Check a text, or the words of one."""
         return as_text_or_words(given, number)

@@ -1,0 +1,126 @@
+"""What a look at data and learning rates before and after training gives: `RateReport` and `LossReport`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tfnlp.reports.base import BaseReport
+
+_SHOWN = 80  # characters of a record in a table
+
+
+@dataclass(frozen=True)
+class RateReport:
+    """Losses of batches while the learning rate rises (Smith 2017, https://arxiv.org/abs/1506.01186).
+
+    Attributes:
+        rates: of each step.
+        losses: of its batch, smoothed: each is the mean of those before, of which nearer ones weigh more.
+        suggested: the rate at which the loss falls fastest, by the logarithm of the rate.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggested: float
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw losses by rate. Returns matplotlib's axes.
+
+        Args:
+            axes: to draw in; None: those of a new figure.
+
+        Raises:
+            ImportError: if matplotlib is not installed; `pip install matplotlib` puts that right.
+        """
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots()[1] if axes is None else axes
+        axes.plot(self.rates, self.losses)
+        axes.axvline(self.suggested, linestyle="--", color="grey", label=f"{self.suggested:.1e}")
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss")
+        axes.legend()
+        return axes
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}: the loss fell fastest at "
+            f"{self.suggested:.1e}, and was least, {min(self.losses):.3f}, at "
+            f"{self.rates[self.losses.index(min(self.losses))]:.1e}"
+        )
+
+
+@dataclass(frozen=True)
+class RecordLoss:
+    """A record with its loss.
+
+    Attributes:
+        number: of the record, from 1.
+        loss: of the record alone.
+        record: as training data has it.
+        answer: what the task says of it.
+    """
+
+    number: int
+    loss: float
+    record: dict[str, Any]
+    answer: Any
+
+
+@dataclass(frozen=True)
+class LossReport(BaseReport):
+    """The records that a task finds hardest, the hardest first.
+
+    Attributes:
+        records: these.
+        loss: the mean of all records' losses.
+        num_records: how many records were looked at.
+    """
+
+    records: tuple[RecordLoss, ...]
+    loss: float
+    num_records: int
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Number, loss, record and answer."""
+        return ("record", "loss", "as it is", "answered")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a row for each record."""
+        return [
+            (str(one.number), f"{one.loss:.3f}", _short(_as_json(one.record)), _short(str(one.answer)))
+            for one in self.records
+        ]
+
+    @property
+    def caption(self) -> str:
+        """How many there are in all."""
+        return f"the {len(self.records)} highest losses of {self.num_records} records, whose mean is {self.loss:.3f}"
+
+    def metrics(self) -> dict[str, float]:
+        """Return the mean loss."""
+        return {"loss": self.loss}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, answers as texts."""
+        records = [{**vars(one), "answer": str(one.answer)} for one in self.records]
+        return {"loss": self.loss, "num_records": self.num_records, "records": records}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{number:>8} {loss:>9}  {record}\n{'':18}  -> {answer}" for number, loss, record, answer in self.rows()
+        ]
+        return "\n".join([f"{'record':>8} {'loss':>9}", *lines, self.caption])
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, default=str)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
