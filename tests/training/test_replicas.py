@@ -106,6 +106,7 @@ def test_the_chief_alone_writes(workers):
 def test_answers_resumption_and_a_task_made_outside(mirrored):
     _, said = mirrored
     assert "stopped" in said
+    assert "`jit_compile` is for one device: XLA reads no weights of another. Leave it out." in said
     assert (
         "this task was made outside of the scope of this MirroredStrategy, and its weights lie elsewhere. Make the "
         "task inside: `with strategy.scope(): task = ...`; `fit` needs no scope then." in said

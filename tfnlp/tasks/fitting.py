@@ -99,6 +99,8 @@ def fit(
     """
     plan = Recipe.of(recipe)
     check_callbacks(callbacks, has_schedule=plan.optimizer is None)
+    if plan.jit_compile and task.checkpoint.strategy.num_replicas_in_sync > 1:
+        raise ArgumentError("`jit_compile` is for one device: XLA reads no weights of another. Leave it out.")
     _check_saving(plan, checkpoint_dir, save_every, has_validation=validation_data is not None)
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
