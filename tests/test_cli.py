@@ -242,10 +242,19 @@ def test_options_are_the_fields_of_recipe_and_settings():
 
     assert {option.name for option in options_of(Recipe)} == {
         "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_gradient_norm", "label_smoothing", "seed",
-        "precision", "patience", "keep", "accumulate", "jit_compile", "layer_decay", "schedule",
+        "precision", "patience", "keep", "ema", "accumulate", "jit_compile", "layer_decay", "schedule",
     }  # fmt: skip
     names = {option.name for option in options_of(TokenClassifierSettings)}
-    assert names == {"max_length", "stride", "aggregation", "label_all_tokens", "grouping", "precision", "decoding"}
+    assert names == {
+        "max_length",
+        "stride",
+        "aggregation",
+        "label_all_tokens",
+        "grouping",
+        "precision",
+        "decoding",
+        "max_entities",
+    }
     assert descriptions_of(TokenClassifierSettings)["stride"].startswith("how many tokens of the text two")
     shown = run("train", "token-classification", "--help").output
     assert all(f"--{name.replace('_', '-')}"[:14] in shown for name in names)

@@ -135,6 +135,7 @@ def assert_equal(found, expected):
             np.testing.assert_array_equal(found[name][:, :width], expected[name])
 
 
+@pytest.mark.slow
 def test_requests_that_are_put_together_are_answered_as_alone(tagger, tmp_path):
     tagger.export(tmp_path / "1")
     loaded = tf.saved_model.load(str(tmp_path / "1"))
@@ -151,6 +152,7 @@ def test_requests_that_are_split_are_answered_as_alone_with_a_fixed_width(fixed)
     assert_equal(batched(serve, allowed=2, split=True)(request), ask(fixed, text=request))
 
 
+@pytest.mark.slow
 def test_c_asks_without_python(tagger, fixed, saved_model, tmp_path):
     root, compiler = Path(tf.sysconfig.get_lib()), shutil.which("gcc")
     if compiler is None or not all((root / name).exists() for name in LIBRARIES):

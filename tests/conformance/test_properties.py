@@ -110,10 +110,11 @@ def test_the_saved_model_answers_from_strings_as_predict_does(case, trained, tmp
     served = loaded.signatures["serving_default"]
     answers = as_numpy(served(**task.to_serving_inputs(case.inputs)))
     assert task.compare_answers(case.inputs, answers) == []
-    given = task.to_serving_inputs(case.inputs)
-    examples = [example_of({name: values[i] for name, values in given.items()}) for i in range(len(case.inputs))]
+    few = case.inputs[:2]
+    given = task.to_serving_inputs(few)
+    examples = [example_of({name: values[i] for name, values in given.items()}) for i in range(len(few))]
     of_examples = as_numpy(loaded.signatures["examples"](examples=tf.constant(examples)))
-    assert task.compare_answers(case.inputs, of_examples) == []
+    assert task.compare_answers(few, of_examples) == []
     nothing = {
         name: tf.zeros([0, *[2] * (spec.shape.rank - 1)], spec.dtype) for name, spec in task.serving_inputs.items()
     }

@@ -130,6 +130,14 @@ def test_saving_elsewhere(tagger, elsewhere):
             write("memory://other/x.txt")
 
 
+def test_a_training_of_a_checkpoint_elsewhere_goes_on(tagger, tmp_path):
+    tagger.save("memory://models/ner")
+    for load in (tfnlp.load, TokenClassifier.from_pretrained, tfnlp.load):  # each has a copy of its own
+        load("memory://models/ner").fit(RECORDS, epochs=1, verbose=0, checkpoint_dir=tmp_path)
+    assert len(list(tmp_path.glob("step-*"))) == 1
+
+
+@pytest.mark.slow
 def test_exporting_elsewhere(tagger, elsewhere, tmp_path):
     tagger.export("memory://serving/ner/1")
     elsewhere.get("/serving/ner/1", str(tmp_path / "1"), recursive=True)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.conformance.cases import CASES
 from tests.conformance.echo import Echo
+from tests.marks import slow_case
 from tests.tiny import EXAMPLES, QUICK, RECORDS, UNNAMED, build_task
 from tests.training.test_resuming import weights_of
 from tfnlp import SequenceClassifier, TextEncoder, TokenClassifier
@@ -22,6 +23,8 @@ WITH_LOSSES = (
     "Seq2SeqLM",
     "NextSentencePrediction",
 )
+
+COSTLY = ("Seq2SeqLM", "QuestionAnswerer", "NextSentencePrediction")
 
 
 @pytest.fixture
@@ -69,7 +72,14 @@ def test_wrong_options(classifier, options, message):
         classifier.lr_find(EXAMPLES, **options)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.task.__name__) for case in CASES if case.task is not Echo])
+@pytest.mark.parametrize(
+    "case",
+    [
+        (slow_case if case.task.__name__ in COSTLY else pytest.param)(case, id=case.task.__name__)
+        for case in CASES
+        if case.task is not Echo
+    ],
+)
 def test_top_losses_of_every_task(case, tmp_path):
     task = case.build(tmp_path)
     if case.task.__name__ not in WITH_LOSSES:

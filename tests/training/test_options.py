@@ -188,6 +188,7 @@ def test_an_average_of_weights_is_what_stays(fresh):
     assert history["val_loss"][-1] == pytest.approx(averaged.evaluate(RECORDS).loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_averages_go_on_where_they_stopped(fresh, tmp_path):
     options = {**RECIPE, "learning_rate": 1e-3, "ema": 0.9, "accumulate": 2}
     kept = {"checkpoint_dir": tmp_path, "save_every": 2, **options}

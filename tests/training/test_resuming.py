@@ -181,7 +181,7 @@ def test_another_training_in_the_directory(fresh, tmp_path):
         fresh().fit(RECORDS, checkpoint_dir=tmp_path / "other", **RECIPE)
     with pytest.raises(CheckpointError, match="this is a file"):
         fresh().fit(RECORDS, checkpoint_dir=tmp_path / "other" / "thesis.txt", **RECIPE)
-    with pytest.raises(ArgumentError, match="not to gs://"):
+    with pytest.raises(ArgumentError, match="gs://bucket/training: name a path of this machine here"):
         fresh().fit(RECORDS, checkpoint_dir="gs://bucket/training", **RECIPE)
     state = next((tmp_path / "one").glob("step-*"))
     (state / "state.safetensors").write_bytes(b"")

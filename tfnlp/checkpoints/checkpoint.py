@@ -48,6 +48,7 @@ class Checkpoint:
         location: where on the Hub, or in a cache, to look (`revision`, `token` ...).
         seed: of weights that are initialised anew.
         runs_head: whether transformers' own code runs it, though there is a network of ours.
+        origin: what the user named, where that is the address of a copy.
         strategy: of `tf.distribute`, in whose scope it was made: where its variables lie.
     """
 
@@ -62,6 +63,7 @@ class Checkpoint:
     ) -> None:
         self.auto_class, self.config, self.name_or_path = auto_class, config, name_or_path
         self.seed, self.location = seed, location or {}
+        self.origin = name_or_path
         self.runs_head = False
         self.strategy = strategy_in_force()
         self.generation_config: dict[str, Any] = {}  # what its file holds, once it is read

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from tfnlp.errors import ArgumentError, DataError
-from tfnlp.paths import address_of, fetched, is_pattern, local_path, paths_of
+from tfnlp.paths import address_of, fetched, is_pattern, paths_of
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -93,8 +93,8 @@ def _is_file(item: Any) -> bool:
 
 
 def existing_file(path: str | Path) -> Path:
-    """Return a file's path, or raise `DataError` if there is no such file."""
-    path = local_path(path)
+    """Return a file's path, of an address that of a copy, or raise `DataError` if there is no such file."""
+    path = Path(fetched(path))
     if not path.is_file():
         raise DataError(f"{path}: there is no such file." if not path.exists() else f"{path}: this is a directory.")
     return path

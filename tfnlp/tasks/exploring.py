@@ -72,6 +72,7 @@ def lr_find(
         before = model.get_weights()
         try:
             task.start_from(source, rows)
+            task.checkpoint.generator.reset_from_seed(plan.seed)
             batching = Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
             epochs = range(math.ceil(steps / steps_per_epoch))
             dataset = build_epochs(
@@ -80,7 +81,6 @@ def lr_find(
             model.fit(for_replicas(task, dataset), steps_per_epoch=steps, callbacks=[watch], verbose=verbose)
         finally:
             model.set_weights(before)
-            task.checkpoint.generator.reset_from_seed(plan.seed)
     rates = tuple(float(optimizer.learning_rate(step)) for step in range(len(watch.losses)))
     return RateReport(rates, tuple(watch.losses), _steepest(rates, watch.losses))
 

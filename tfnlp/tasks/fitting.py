@@ -201,7 +201,7 @@ def _facts(task: Any, plan: Recipe, rows: RowSource) -> dict[str, Any]:
         "precision": plan.precision or precision_of(task.settings),
         "network": "transformers" if task.checkpoint.runs_head else None,
         "configuration": _digest([np.frombuffer(repr(configuration).encode(), np.uint8)]),
-        "checkpoint": task.checkpoint.name_or_path,
+        "checkpoint": task.checkpoint.origin,
         "data": _digest(array for chunk in rows for array in tf.nest.flatten(chunk) if array is not None),
     }
 

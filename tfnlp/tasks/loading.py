@@ -45,12 +45,18 @@ def load(directory: str | Path, **options: Any) -> Any:
     Raises:
         CheckpointError: if there is no checkpoint, or nothing tells which task it was trained for.
     """
-    directory = fetched(directory)
-    location = {key: options[key] for key in LOCATION if key in options}
+    copy = fetched(directory)
+    task = _class_of(copy, {key: options[key] for key in LOCATION if key in options}).from_pretrained(copy, **options)
+    task.checkpoint.origin = directory
+    return task
+
+
+def _class_of(directory: str | Path, location: dict[str, Any]) -> type[Any]:
+    """Return the task that a checkpoint is for."""
     settings = find_file(directory, SETTINGS_FILE, **location)
     name = read_settings(settings)[0] if settings is not None else None
     if name in _CLASSES:
-        return _CLASSES[name].from_pretrained(directory, **options)
+        return _CLASSES[name]
     config = load_config(directory, **location)
     named = [name.removeprefix("TF") for name in config.architectures or ()]
     fitting = [
@@ -59,7 +65,7 @@ def load(directory: str | Path, **options: Any) -> Any:
         if kind not in _NOT_BY_ARCHITECTURE and any(one in architectures(kind.auto_class) for one in named)
     ]
     if len(fitting) == 1:
-        return fitting[0].from_pretrained(directory, **options)
+        return fitting[0]
     if fitting:
         raise CheckpointError(
             f"{directory}: {' and '.join(named)} serves several tasks. Use the `from_pretrained` of the one you mean: "

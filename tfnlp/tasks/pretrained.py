@@ -36,9 +36,10 @@ def from_pretrained(cls: Any, name_or_path: str | Path, *, seed: int = 0, **opti
         StorageError: if an address can't be reached.
         UnsupportedTokenizerError: if its tokenizer exists in Python only.
     """
-    name_or_path = fetched(name_or_path)
+    origin, name_or_path = name_or_path, fetched(name_or_path)
     hub: dict[str, Any] = {key: options.pop(key) for key in LOCATION if key in options}
     checkpoint = cls.checkpoint_class.from_pretrained(cls.auto_class, name_or_path, seed=seed, **hub)
+    checkpoint.origin = origin
     preprocessor = cls.preprocessor_class.from_pretrained(name_or_path, **hub)
     of_others = cls.settings_of_others(checkpoint)
     saved = checkpoint.settings_of(cls.__name__)

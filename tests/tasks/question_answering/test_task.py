@@ -41,6 +41,7 @@ def unsure(tmp_path_factory):
     return task
 
 
+@pytest.mark.slow
 def test_questions_without_an_answer(unsure, tmp_path):
     assert unsure.settings.handle_impossible_answer
     report = unsure.evaluate(IMPOSSIBLE)

@@ -364,6 +364,7 @@ def test_equal_numbers_as_labels_have_one_order():
 
 
 @pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded", "ignore:`TFSharedEmbeddings`")
+@pytest.mark.slow
 def test_an_empty_text_alone_without_special_tokens(tmp_path):
     directory = checkpoint(tmp_path / "gpt2", ["a", "b", "c"], "gpt2")
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)

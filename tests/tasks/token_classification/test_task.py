@@ -471,7 +471,7 @@ def test_from_config(tmp_path):
     task = TokenClassifier.from_config(build_config("bert", len(tokenizer)), tokenizer, labels=LABELS)
     assert repr(task) == (
         "TokenClassifier(bert, 5 labels, max_length=64, stride=16, precision='float32', aggregation='first', "
-        "label_all_tokens=False, grouping=None, ignore_labels=('O',), decoding='argmax')"
+        "label_all_tokens=False, grouping=None, ignore_labels=('O',), decoding='argmax', max_entities=None)"
     )
     assert len(task.predict("Ada")) <= 1
 
