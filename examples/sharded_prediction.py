@@ -35,7 +35,7 @@ def main(model: str, pattern: str, output: str, share: str, shares: str) -> None
     serve = loaded.signatures["serving_default"]
     Path(output).mkdir(parents=True, exist_ok=True)
     for file in sorted(glob.glob(pattern))[int(share) :: int(shares)]:
-        target = Path(output, Path(file).name + ".jsonl")
+        target = Path(output, file.strip("./").replace(os.sep, "-") + ".jsonl")
         if target.exists():
             continue
         draft = target.with_suffix(".draft")

@@ -92,6 +92,14 @@ def test_warm_up_requests_are_those_of_the_api(fixed):
     assert record == expected.SerializeToString(deterministic=True)
 
 
+def test_an_older_request_to_warm_up_goes_with_its_model(tagger, tmp_path):
+    tagger.export(tmp_path / "1", warm_up=TEXTS)
+    (tmp_path / "1" / "notes.txt").write_text("mine")
+    tagger.export(tmp_path / "1")
+    assert not (tmp_path / "1" / FILE).exists()
+    assert (tmp_path / "1" / "notes.txt").exists()
+
+
 def batched(serve, *, allowed, split):
     """Return what TensorFlow Serving makes of a signature with `--enable_batching`: requests go through together."""
     from tensorflow.python.ops import batch_ops

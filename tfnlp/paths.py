@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,14 +18,22 @@ from tfnlp.errors import ArgumentError, DataError, StorageError, TfnlpError
 
 logger = logging.getLogger(__name__)
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # of one letter, it is a drive; `Path` takes a stroke away
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)(?=[^/]|/[^/])")  # of one letter, it is a drive
 _numbers = count()
 
 
 def address_of(path: Any) -> str | None:
     """Return the address that a path is; None: it is a path of this machine."""
-    found = _SCHEME.match(str(path))
-    return None if found is None else f"{found[1]}://{str(path)[found.end() :]}"
+    text = str(path)
+    found = _SCHEME.match(text)
+    if found is None or found[2] == "//":
+        return None if found is None else text
+    import fsspec
+
+    if found[1] not in fsspec.available_protocols():
+        return None
+    rest = text[found.end() :]  # `Path` leaves one stroke of two or three
+    return f"{found[1]}:///{rest}" if found[1] in ("file", "local") else f"{found[1]}://{rest}"
 
 
 def local_path(path: str | Path) -> Path:
@@ -106,7 +115,7 @@ def _copies() -> tempfile.TemporaryDirectory[str]:
 
 def is_pattern(path: Any) -> bool:
     """Tell whether a path has `*`, `?` or `[...]` that stand for names."""
-    return glob.has_magic(str(path)) and not Path(path).exists()
+    return glob.has_magic(str(path)) and not os.path.exists(path)
 
 
 def paths_of(path: str | Path) -> list[str | Path]:

@@ -1,5 +1,7 @@
 """Several files, patterns, addresses elsewhere, TFRecord and streams: records are the same, wherever they come from."""
 
+from pathlib import Path
+
 import fsspec
 import pytest
 
@@ -7,8 +9,10 @@ import tfnlp
 from tests.tiny import EXAMPLES, RECORDS, TEXTS
 from tfnlp import SequenceClassifier, TokenClassifier, read_conll, read_examples, read_records
 from tfnlp._backend import tf
+from tfnlp.data.files import are_files
 from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError, StorageError
+from tfnlp.paths import address_of
 
 LAYOUT, OF_TEXTS = TokenClassifier.layout, SequenceClassifier.layout
 FIRST = [{"words": ["Ada", "sleeps"], "labels": ["B-PER", "O"]}]
@@ -65,6 +69,44 @@ def test_a_file_whose_name_looks_like_a_pattern(tmp_path):
     file = tmp_path / "a[1].conll"
     file.write_text("Ada B-PER\n")
     assert len(list(as_source(file, LAYOUT))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("file:///tmp/x", "file:///tmp/x"),
+        (Path("file:///tmp/x"), "file:///tmp/x"),
+        ("hdfs:///a/b", "hdfs:///a/b"),
+        ("gs://a/b", "gs://a/b"),
+        (Path("gs://a/b"), "gs://a/b"),
+        ("error:/usr/bin missing", None),
+        ("C:/texts/a.conll", None),
+        ("/tmp/a.conll", None),
+        ("a ratio of 3:1", None),
+    ],
+)
+def test_what_is_an_address(path, address):
+    assert address_of(path) == address
+
+
+def test_texts_are_no_files():
+    assert not are_files(["https://t.co/x is nice", "https://t.co/y"])
+    assert not are_files(["error:/usr/bin missing"])
+    assert not are_files(["what? " * 100, "where* [is] it? " * 1000])
+    assert are_files(["gs://a/b.conll"])
+
+
+def test_files_that_are_shards_by_name(tmp_path):
+    for number, one in enumerate(FIRST + SECOND):
+        write_tfrecord(tmp_path / f"train.tfrecord-0000{number}-of-00003", [example(**one)])
+    assert list(as_source(str(tmp_path / "train.tfrecord-*"), LAYOUT)) == FIRST + SECOND
+
+
+def test_a_text_of_nothing_is_no_list(tmp_path):
+    file = write_tfrecord(
+        tmp_path / "a.tfrecord", [example(text=["x"], label=["y"]), tf.train.Example().SerializeToString()]
+    )
+    assert next(iter(as_source(file, OF_TEXTS))) == {"text": "x", "label": "y"}
 
 
 def test_patterns_of_nothing(tmp_path):

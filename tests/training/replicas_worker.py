@@ -13,7 +13,7 @@ import numpy as np
 from tests.conformance.cases import CASES
 from tests.conformance.echo import Echo
 from tests.tasks.table_question_answering.test_task import RECORDS as TABLES
-from tests.tasks.table_question_answering.test_task import write_tapas
+from tests.tasks.table_question_answering.test_task import named, write_tapas
 from tests.tiny import EXAMPLES, PAIRS, QUICK, RECORDS, TEXTS, UNNAMED, build_task
 from tfnlp import SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
 from tfnlp._backend import keras, tf
@@ -27,6 +27,14 @@ def _bert(task, **options):
 def _tapas(directory):
     dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     return TableQuestionAnswerer.from_pretrained(write_tapas(directory, 0), **dropout)
+
+
+def _tapas_of_numbers(directory):
+    numbers = {
+        "use_answer_as_supervision": True, "use_gumbel_for_aggregation": False, "cell_selection_preference": 0.9,
+        "huber_loss_delta": 1.0, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    }  # fmt: skip
+    return TableQuestionAnswerer.from_pretrained(write_tapas(directory, 4), **numbers)
 
 
 _SEVERAL = [{"text": one["text"], "label": [one["label"]][: i % 3]} for i, one in enumerate(EXAMPLES)]
@@ -43,6 +51,7 @@ LEARNERS = {
     "adam": (_bert(TokenClassifier), RECORDS, {**_ADAM, "layer_decay": 0.5}),
     "accumulate": (_bert(TokenClassifier), RECORDS, {**_ADAM, "accumulate": 2}),
     "tables": (_tapas, TABLES, {}),
+    "numbers of tables": (_tapas_of_numbers, named(TABLES), {"optimizer": keras.optimizers.SGD(1e-3)}),
 }
 
 

@@ -10,10 +10,11 @@ from tests.conformance.echo import Echo
 from tests.marks import slow_case
 from tests.tiny import EXAMPLES, QUICK, RECORDS, UNNAMED, build_task
 from tests.training.test_resuming import weights_of
-from tfnlp import SequenceClassifier, TextEncoder, TokenClassifier
-from tfnlp._backend import keras
+from tfnlp import SequenceClassifier, TextEncoder, TokenClassifier, read_examples
+from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
-from tfnlp.tasks.exploring import _steepest
+from tfnlp.reports import RateReport
+from tfnlp.tasks.exploring import _smoothed, _steepest
 
 WITH_LOSSES = (
     "TokenClassifier",
@@ -54,8 +55,22 @@ def test_the_losses_are_those_of_single_batches(classifier):
     np.testing.assert_allclose(found.losses, history["loss"][0], rtol=1e-4)
 
 
-def test_the_steepest_place_lies_before_the_least_loss():
-    assert _steepest((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), [5.0, 4.9, 3.0, 2.9, 3.5, 0.5 + 8]) in (2.0, 3.0)
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.1, 0.2])
+def test_the_steepest_place_is_found_in_noise(noise):
+    """A loss that falls from 0.7 to 0.3 about a rate of 6e-5, and rises from 1e-2 on."""
+    rates = np.geomspace(1e-7, 1e-1, 100)
+    curve = 0.7 - 0.4 / (1 + np.exp(-np.log(rates / 6e-5) * 1.5)) + np.maximum(0, np.log(rates / 1e-2))
+    draw = np.random.default_rng(0)
+    found = [_steepest(rates, _smoothed(curve + noise * draw.normal(size=100))) for _ in range(200)]
+    assert np.mean([one is not None and 5e-6 < one < 1e-3 for one in found]) > {0.2: 0.7, 0.1: 0.9}.get(noise, 0.98)
+
+
+def test_a_loss_that_only_rises_suggests_nothing():
+    losses = np.array([1.0, 1.1, 1.3, 2.0])
+    assert _steepest([1.0, 2.0, 3.0, 4.0], losses) is None
+    assert str(RateReport((1.0, 2.0), (1.0, 1.1), None)) == (
+        "2 steps from 1.0e+00 to 2.0e+00: the loss did not fall; try other rates, or more steps"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,6 +127,33 @@ def test_the_wrongly_labelled_record_is_first(tmp_path):
     hardest = classifier.top_losses([*EXAMPLES, wrong], 1).records[0]
     assert hardest.number == len(EXAMPLES) + 1
     assert hardest.answer.name == EXAMPLES[0]["label"]
+
+
+def test_rates_of_balanced_labels_and_by_layer(classifier):
+    options = {"label_weights": "balanced", "layer_decay": 0.5, "batch_size": 4, "verbose": 0}
+    assert len(classifier.lr_find(EXAMPLES, steps=4, **options).rates) == 4
+
+
+def test_windows_of_a_long_text_and_questions_without_their_answers(tmp_path, classifier):
+    classifier.learned = classifier.learn(classifier.source(EXAMPLES))
+    long = {"text": " ".join(["Ada lives in Paris ."] * 40), "label": EXAMPLES[0]["label"]}
+    found = classifier.top_losses([EXAMPLES[0], long, EXAMPLES[1]], 3)
+    assert sorted(one.number for one in found.records) == [1, 2, 3]
+    records = read_examples_skipping(tmp_path)
+    with pytest.raises(ArgumentError, match="tells records by their numbers"):
+        classifier.top_losses(records)
+
+
+def read_examples_skipping(directory):
+    (directory / "a.jsonl").write_text("\n".join(json.dumps(one) for one in EXAMPLES))
+    return read_examples(directory / "a.jsonl", on_error="skip")
+
+
+def test_losses_in_the_scope_of_a_strategy(tmp_path):
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        task = build_task(SequenceClassifier, "bert", tmp_path, UNNAMED | QUICK)
+        task.learned = task.learn(task.source(EXAMPLES))
+        assert task.top_losses(EXAMPLES, 1).num_records == len(EXAMPLES)
 
 
 def test_losses_that_depend_on_others_are_refused(tmp_path):

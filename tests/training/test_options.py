@@ -199,6 +199,14 @@ def test_averages_go_on_where_they_stopped(fresh, tmp_path):
     assert weights_of(again) == weights_of(whole)
 
 
+@pytest.mark.parametrize("callback", ["EarlyStopping", "ModelCheckpoint"])
+def test_averages_and_callbacks_that_keep_weights(fresh, tmp_path, callback):
+    options = {"ModelCheckpoint": {"filepath": tmp_path / "w.h5", "save_weights_only": True}}.get(callback, {})
+    made = getattr(tfnlp._backend.keras.callbacks, callback)(**options)
+    with pytest.raises(ArgumentError, match=f"{callback} keeps weights, and with `ema` averages of them are evaluated"):
+        fresh(labels=LABELS).fit(RECORDS, ema=0.9, callbacks=[made])
+
+
 @pytest.mark.parametrize("ema", [0, 1, 1.5])
 def test_wrong_decays(ema):
     with pytest.raises(ArgumentError, match=rf"`ema` must be in \(0, 1\); it is {ema}"):

@@ -20,8 +20,10 @@ SETTINGS_FILE = "tfnlp.json"
 TRANSITIONS = "crf.safetensors"
 _LAST = {"config.json", "saved_model.pb"}  # by which a directory is seen to be a checkpoint, or a SavedModel
 
-_WEIGHTS = re.compile(
-    rf"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)|{re.escape(TRANSITIONS)}"
+# What an older version leaves: weights, and requests to warm up.
+_OF_OLDER = re.compile(
+    r"(model|pytorch_model|tf_model)([-.].*)?\.(safetensors|bin|h5|index\.json)|assets\.extra|"
+    rf"{re.escape(TRANSITIONS)}"
 )
 
 
@@ -30,8 +32,9 @@ def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) ->
     """Give a temporary directory, and put it in the target's place if all goes well.
 
     Until then an older target is not touched. Taking its place is two renames; between them the older one stands,
-    whole, in a hidden directory beside it. Of an older one, weights and what is written anew go; all else stays. At an
-    address nothing can be renamed: the files are copied there, and `config.json` or `saved_model.pb` is the last.
+    whole, in a hidden directory beside it. Of an older one, weights, requests to warm up and what is written anew go;
+    all else stays. At an address nothing can be renamed: the files are copied there, and `config.json` or
+    `saved_model.pb` is the last.
 
     Args:
         directory: the target, or an address.
@@ -65,7 +68,7 @@ def _written_here(directory: Path, is_older: Callable[[Path], bool]) -> Iterator
         os.replace(draft, target)
         if old.exists():
             for other in old.iterdir():
-                if not (target / other.name).exists() and not _WEIGHTS.fullmatch(other.name):
+                if not (target / other.name).exists() and not _OF_OLDER.fullmatch(other.name):
                     os.replace(other, target / other.name)
     except BaseException:
         if old.exists() and not target.exists():
@@ -110,8 +113,8 @@ def _written_at(address: str, is_older: Callable[[Path], bool]) -> Iterator[Path
                 system.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
                 system.put_file(str(draft / file), place)
             for name in held:
-                if _WEIGHTS.fullmatch(name) and not (draft / name).exists():
-                    system.rm_file(f"{target}/{name}")
+                if _OF_OLDER.fullmatch(name) and not (draft / name).exists():
+                    system.rm(f"{target}/{name}", recursive=True)
 
 
 def _order(file: Path) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ import typer
 from tfnlp.cli.display import show_report
 from tfnlp.cli.options import options_of, parameter, with_options
 from tfnlp.cli.reading import READING, read_data
+from tfnlp.paths import address_of
 from tfnlp.tasks.names import TASK_NAMES
 from tfnlp.tasks.settings import WindowSettings
 from tfnlp.training.recipe import Recipe
@@ -72,7 +73,8 @@ def _train(
         train: data to train on.
         output: where to save.
         dev: data to evaluate.
-        resume: whether to go on with a training that stopped, whose state is in `OUTPUT-training`.
+        resume: whether to go on with a training that stopped, whose state is in `OUTPUT-training`, or, where the output
+            is elsewhere, in the directory of that name here.
         save_every: steps after which that state is saved.
         given: `name` of the task, `settings`, `recipe` and `reading` by name, and what to do `after`.
     """
@@ -81,8 +83,9 @@ def _train(
     needs_dev = "patience" if "patience" in given["recipe"] else next(iter(given["after"]), None)
     if needs_dev is not None and dev is None:
         raise typer.BadParameter(f"--{needs_dev.replace('_', '-')} needs --dev")
-    output = output.resolve()
-    state = output.with_name(f"{output.name}-training")
+    address = address_of(output)
+    target = output.resolve() if address is None else address
+    state = (output.resolve().parent if address is None else Path.cwd()) / f"{output.name}-training"
     _check_state(state, resume=resume)
     seed = {"seed": given["recipe"]["seed"]} if "seed" in given["recipe"] else {}
     task = getattr(tfnlp, TASK_NAMES[given["name"]][1]).from_pretrained(model, **seed, **given["settings"])
@@ -93,12 +96,12 @@ def _train(
     except KeyboardInterrupt:
         _say_how_to_go_on(state)
         raise typer.Exit(130) from None
-    task.save(output)
+    task.save(target)
     for name in given["after"]:
         _AFTER[given["name"]][name][1](task, held_out)
-        task.save(output)
+        task.save(target)
     shutil.rmtree(state)
-    typer.echo(f"saved to {output}")
+    typer.echo(f"saved to {target}")
     if dev is not None:
         show_report(task.evaluate(held_out), dev.name)
 

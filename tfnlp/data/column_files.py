@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,34 +86,44 @@ def _of_excel(path: Path) -> Iterator[tuple[list[str], Iterable[Record]]]:
 
 
 def _of_tfrecord(path: Path) -> Iterator[tuple[list[str], Iterable[Record]]]:
-    """Read `tf.train.Example` by name: bytes as text, a list where one of the file's examples has not just one item."""
+    """Read `tf.train.Example` by name: bytes as text, a list where one of the file's examples has several items."""
+    names, lists = _kinds_of_features(path, path.stat().st_mtime_ns)
+    yield (
+        list(names),
+        (
+            {name: items if name in lists else next(iter(items), None) for name, items in example.items()}
+            for example in _examples(path)
+        ),
+    )
+
+
+@lru_cache(maxsize=256)
+def _kinds_of_features(path: Path, changed: int) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the names of a file's features, and of those that are lists; `changed` tells files of a name apart."""
+    del changed
+    names, lists = dict[str, None](), set(_LISTS)
+    for example in _examples(path):
+        names.update(dict.fromkeys(example))
+        lists.update(name for name, items in example.items() if len(items) > 1)
+    return tuple(names), frozenset(lists)
+
+
+def _examples(path: Path) -> Iterator[dict[str, list[Any]]]:
+    """Yield the features of a file's examples, each a list of items."""
     from google.protobuf.message import DecodeError
 
     from tfnlp._backend import tf
 
     data = tf.data.TFRecordDataset(str(path), "GZIP" if path.suffix.lower() == ".gz" else "")
 
-    def examples() -> Iterator[dict[str, list[Any]]]:
-        try:
-            for number, record in enumerate(data.as_numpy_iterator(), start=1):
-                where = f"{path}: record {number}"
-                yield {
-                    name: _items(value, where)
-                    for name, value in tf.train.Example.FromString(record).features.feature.items()
-                }
-        except DecodeError as error:
-            raise DataError(f"{path}: a record is no `tf.train.Example`: {error}.") from error
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            raise DataError(f"{path}: the file is cut short or damaged: {error.message}") from error
-
-    lists, names = set(_LISTS), dict[str, None]()
-    for example in examples():
-        names.update(dict.fromkeys(example))
-        lists.update(name for name, items in example.items() if len(items) != 1)
-    yield (
-        list(names),
-        ({name: items if name in lists else items[0] for name, items in example.items()} for example in examples()),
-    )
+    try:
+        for number, record in enumerate(data.as_numpy_iterator(), start=1):
+            features = tf.train.Example.FromString(record).features.feature
+            yield {name: _items(value, f"{path}: record {number}") for name, value in features.items()}
+    except DecodeError as error:
+        raise DataError(f"{path}: a record is no `tf.train.Example`: {error}.") from error
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        raise DataError(f"{path}: the file is cut short or damaged: {error.message}") from error
 
 
 def _items(feature: Any, where: str) -> list[Any]:

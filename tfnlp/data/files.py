@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SHARD = re.compile(r"-\d+-of-\d+$")  # as in `train.tfrecord-00000-of-00010`
 _LEAST_GUESSED_FROM, _GUESSED_FROM = 16, 1 << 16  # bytes
 
 
@@ -80,14 +82,17 @@ def of_several_files(read: Callable[..., Records]) -> Callable[..., Records]:
 
 
 def are_files(data: Any) -> bool:
-    """Tell whether data is a list of names of files: paths, addresses, or strings that files or patterns are named."""
+    """Tell whether data is a list of names of files: paths, addresses, or strings that files or patterns are named.
+
+    Texts may begin with an address of the web, so such a string is none here.
+    """
     return isinstance(data, (list, tuple)) and bool(data) and all(map(_is_file, data))
 
 
 def _is_file(item: Any) -> bool:
     if not isinstance(item, str):
         return isinstance(item, os.PathLike)
-    if address_of(item) is not None or os.path.isfile(item):
+    if os.path.isfile(item) or (address_of(item) is not None and not re.search(r"^https?:|\s", item)):
         return True
     return is_pattern(item) and bool(glob.glob(item, recursive=True))
 
@@ -102,7 +107,8 @@ def existing_file(path: str | Path) -> Path:
 
 def unpacked_suffix(path: Path) -> str:
     """Return the last ending of a file's name, in lower case, but for that of a packed file."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _OPENERS]
+    name = Path(_SHARD.sub("", path.name))
+    suffixes = [suffix.lower() for suffix in name.suffixes if suffix.lower() not in _OPENERS]
     return suffixes[-1] if suffixes else ""
 
 

@@ -11,7 +11,6 @@ from tfnlp.checkpoints.defaults import default_model
 from tfnlp.checkpoints.directories import SETTINGS_FILE
 from tfnlp.checkpoints.heads import LOCATION, find_file
 from tfnlp.errors import ArgumentError, did_you_mean
-from tfnlp.paths import fetched
 from tfnlp.pipelines.base import Pipeline
 from tfnlp.pipelines.classification import (
     TextClassificationPipeline,
@@ -108,9 +107,8 @@ def pipeline(
 
 
 def _loaded(of_task: Any, path: str | Path, location: dict[str, Any]) -> Any:
-    path = fetched(path)
     model = of_task.from_pretrained(path, **location)
-    if find_file(path, SETTINGS_FILE, **location) is None:
+    if find_file(model.checkpoint.name_or_path, SETTINGS_FILE, **location) is None:
         _lengthen_rows(model)
     return model
 

@@ -17,13 +17,13 @@ class RateReport:
 
     Attributes:
         rates: of each step.
-        losses: of its batch, smoothed: each is the mean of those before, of which nearer ones weigh more.
-        suggested: the rate at which the loss falls fastest, by the logarithm of the rate.
+        losses: of its batch, smoothed over those around it, of which nearer ones weigh more.
+        suggested: the rate at which the loss falls fastest, by the logarithm of the rate; None: it does not fall.
     """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
-    suggested: float
+    suggested: float | None
 
     def plot(self, axes: Any = None) -> Any:
         """Draw losses by rate. Returns matplotlib's axes.
@@ -38,19 +38,23 @@ class RateReport:
 
         axes = pyplot.subplots()[1] if axes is None else axes
         axes.plot(self.rates, self.losses)
-        axes.axvline(self.suggested, linestyle="--", color="grey", label=f"{self.suggested:.1e}")
+        if self.suggested is not None:
+            axes.axvline(self.suggested, linestyle="--", color="grey", label=f"{self.suggested:.1e}")
+            axes.legend()
         axes.set_xscale("log")
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
-        axes.legend()
         return axes
 
     def __str__(self) -> str:
-        return (
-            f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}: the loss fell fastest at "
-            f"{self.suggested:.1e}, and was least, {min(self.losses):.3f}, at "
-            f"{self.rates[self.losses.index(min(self.losses))]:.1e}"
-        )
+        if not self.losses:
+            return "the loss was no number in the first step"
+        said = f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}: "
+        if self.suggested is None:
+            return f"{said}the loss did not fall; try other rates, or more steps"
+        least = min(self.losses)
+        at = self.rates[self.losses.index(least)]
+        return f"{said}the loss fell fastest at {self.suggested:.1e}, and was least, {least:.3f}, at {at:.1e}"
 
 
 @dataclass(frozen=True)

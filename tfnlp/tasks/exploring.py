@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from tfnlp._backend import keras
+from tfnlp._backend import keras, tf
 from tfnlp.data.batches import Batching, build_epochs, chunked, num_batches
 from tfnlp.data.files import Record
 from tfnlp.data.shares import share_of
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError
 from tfnlp.reports.exploring import LossReport, RateReport, RecordLoss
-from tfnlp.tasks.fitting import compiled, for_replicas, learned_from
+from tfnlp.running import Features
+from tfnlp.tasks.fitting import compiled, for_replicas, learned_from, with_balanced_weights
 from tfnlp.tasks.prediction import PROGRESS_AFTER, alike
+from tfnlp.training.choosing import rates_by_layer
 from tfnlp.training.optimizer import AdamW
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.schedules import ExponentialSchedule
@@ -24,6 +27,7 @@ from tfnlp.training.schedules import ExponentialSchedule
 _SMOOTHING = 0.9  # what the mean of earlier losses weighs beside the next one
 _DIVERGED = 4.0  # times the least loss: from then on the rate is too high
 _TOGETHER = 32  # records
+_ELEMENTS = 8192  # of rows, padding included, in a pass of the network
 
 
 def lr_find(
@@ -61,13 +65,17 @@ def lr_find(
         if name in recipe:
             raise ArgumentError(f"`{name}` says nothing here: `lr_find` has a schedule of its own. Leave it out.")
     plan = Recipe.of(recipe)
-    clipping: dict[str, Any] = {"global_clipnorm": plan.max_gradient_norm} if plan.max_gradient_norm else {}
-    optimizer = AdamW(ExponentialSchedule(lowest, highest, steps), weight_decay=plan.weight_decay, **clipping)
     keras.utils.set_random_seed(plan.seed)
     source = task.source(records)
     rows, counts = learned_from(task, source, None)
+    plan = with_balanced_weights(task, plan, rows)
+    clipping: dict[str, Any] = {"global_clipnorm": plan.max_gradient_norm} if plan.max_gradient_norm else {}
+    optimizer = AdamW(
+        ExponentialSchedule(lowest, highest, steps), weight_decay=plan.weight_decay,
+        rates=rates_by_layer(task.head, plan.layer_decay), **clipping,
+    )  # fmt: skip
     steps_per_epoch = num_batches(counts, plan.batch_size)
-    watch = _RateWatch(steps)
+    watch = _RateWatch()
     with task.checkpoint.scope(), compiled(task, plan, optimizer) as model:
         before = model.get_weights()
         try:
@@ -82,16 +90,17 @@ def lr_find(
         finally:
             model.set_weights(before)
     rates = tuple(float(optimizer.learning_rate(step)) for step in range(len(watch.losses)))
-    return RateReport(rates, tuple(watch.losses), _steepest(rates, watch.losses))
+    losses = _smoothed(np.array(watch.losses))
+    return RateReport(rates, tuple(losses.tolist()), _steepest(rates, losses))
 
 
 class _RateWatch(keras.callbacks.Callback):
-    """Notes smoothed losses of batches, and stops when they become much greater than the least."""
+    """Notes losses of batches, and stops when their mean becomes much greater than the least so far."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.losses: list[float] = []
-        self._mean, self._steps = 0.0, steps
+        self._least = math.inf
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Let the logs hold the loss of this batch alone."""
@@ -99,20 +108,38 @@ class _RateWatch(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the loss."""
-        self._mean = _SMOOTHING * self._mean + (1 - _SMOOTHING) * float((logs or {})["loss"])
-        smoothed = self._mean / (1 - _SMOOTHING ** (len(self.losses) + 1))
-        if not math.isfinite(smoothed) or smoothed > _DIVERGED * min([smoothed, *self.losses]):
+        loss = float((logs or {})["loss"])
+        mean = _means(np.array([*self.losses, loss]))[-1]
+        self._least = min(self._least, mean)
+        if not math.isfinite(loss) or mean > _DIVERGED * self._least:
             self.model.stop_training = True
             return
-        self.losses.append(smoothed)
+        self.losses.append(loss)
 
 
-def _steepest(rates: tuple[float, ...], losses: list[float]) -> float:
-    """Return the rate at which the loss falls fastest, before it is least."""
-    if len(losses) < 3:
-        raise ArgumentError(f"the loss grew at once: begin with a lower rate than {rates[0] if rates else 'this'}.")
-    end = max(3, int(np.argmin(losses)) + 1)
-    return float(rates[int(np.argmin(np.gradient(losses[:end])))])
+def _means(losses: np.ndarray) -> np.ndarray:
+    """Return the mean of each loss and those before it, of which nearer ones weigh more. Shape `(steps,)`."""
+    means, mean = np.zeros(len(losses)), 0.0
+    for step, loss in enumerate(losses):
+        mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+        means[step] = mean / (1 - _SMOOTHING ** (step + 1))
+    return means
+
+
+def _smoothed(losses: np.ndarray) -> np.ndarray:
+    """Return losses smoothed from both sides, so that they do not lag behind. Shape `(steps,)`."""
+    return (_means(losses) + _means(losses[::-1])[::-1]) / 2
+
+
+def _steepest(rates: Sequence[float], losses: np.ndarray) -> float | None:
+    """Return the rate at which smoothed losses fall fastest, before they are least; None: they do not fall.
+
+    The first tenth, whose means are of few losses, does not count.
+    """
+    start, end = len(losses) // 10, int(np.argmin(losses)) + 1 if len(losses) else 0
+    if end - start < 3:
+        return None
+    return float(rates[start + int(np.argmin(np.gradient(losses[start:end])))])
 
 
 def top_losses(task: Any, records: Any, count: int = 10) -> LossReport:
@@ -123,20 +150,25 @@ def top_losses(task: Any, records: Any, count: int = 10) -> LossReport:
         count: how many to return.
 
     Raises:
-        ArgumentError: if `count` is less than 1, or a record has no loss of its own.
-        DataError: if a record can't be used, also where its file is read with `on_error="skip"`.
+        ArgumentError: if `count` is less than 1, a record has no loss of its own, or records that can't be used are to
+            be skipped, by which the others would lose their numbers.
+        DataError: if a record can't be used.
     """
     if count < 1:
         raise ArgumentError(f"`count` must be at least 1; it is {count}.")
     if task.why_no_losses is not None:
         raise ArgumentError(f"`top_losses`: {task.why_no_losses}.")
     source = task.source(records)
+    if source.on_error == "skip":
+        raise ArgumentError("`top_losses` tells records by their numbers: read the file without `on_error='skip'`.")
     task.check_validation(source)
     found: list[tuple[float, int, Record]] = []
     parts = alike(chunked(({**record} for record in source), _TOGETHER))
+    done = 0
     for part in tqdm(parts, desc="losses", unit=f"{_TOGETHER} records", delay=PROGRESS_AFTER):
-        losses = _losses(task, part, source)
-        found += [(loss, len(found) + i, record) for i, (loss, record) in enumerate(zip(losses, part, strict=True), 1)]
+        numbered = enumerate(zip(_losses(task, part, source), part, strict=True), start=done + 1)
+        found += [(loss, number, record) for number, (loss, record) in numbered if not math.isnan(loss)]
+        done += len(part)
     hardest = sorted(found, key=lambda one: (-one[0], one[1]))[:count]
     answers = [task.answer_to(record) for _, _, record in hardest]
     return LossReport(
@@ -147,22 +179,36 @@ def top_losses(task: Any, records: Any, count: int = 10) -> LossReport:
 
 
 def _losses(task: Any, records: list[Record], source: Source) -> np.ndarray:
-    """Return the loss of each record. Shape `(records,)`."""
+    """Return the loss of each record; NaN of one without rows, as `fit` leaves it out. Shape `(records,)`."""
     part = Source(source.name, lambda: iter(records), is_stream=False, known=source.known)
-    (rows,) = task.training_rows(part)
+    rows = next(iter(task.training_rows(part)))  # records of the same fields, and few, are made rows of together
+    if not rows.num_rows:
+        return np.full(len(records), np.nan)
     batching = Batching(task.preprocessor, task.targets, len(records), task.settings.max_length)
     features, gold = batching.batch_of(rows)
-    outputs = task.training_model()(features, training=False)
+    outputs = _outputs(task.training_model(), features)
     functions, weights = task.loss(Recipe()), task.loss_weights or {}
     num_groups = len(rows.group_splits) - 1
-    losses = []
+    losses = np.zeros(num_groups)
     for number in range(num_groups):
         own, right = share_of(outputs, gold, task.targets, number, num_groups)
-        losses.append(
-            sum(weights.get(name, 1.0) * float(one(right[name], own[name])) for name, one in functions.items())
-        )
+        for name, function in functions.items():
+            losses[number] += weights.get(name, 1.0) * float(tf.reduce_mean(function.call(right[name], own[name])))
     owners = np.arange(num_groups) if rows.groups is not None else rows.row_to_record
-    return np.bincount(owners, losses, len(records)) / np.maximum(np.bincount(owners, minlength=len(records)), 1)
+    counts = np.bincount(owners, minlength=len(records)).astype(float)
+    counts[counts == 0] = np.nan
+    return np.bincount(owners, losses, len(records)) / counts
+
+
+def _outputs(model: keras.Model, features: Features) -> dict[str, tf.Tensor]:
+    """Run a model over rows, so many at a time that a batch of long texts does not exhaust memory."""
+    first = next(iter(features.values()))
+    step = max(1, _ELEMENTS // max(1, int(np.prod(first.shape[1:]))))
+    parts = [
+        model({name: values[start : start + step] for name, values in features.items()}, training=False)
+        for start in range(0, len(first), step)
+    ]
+    return {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}
 
 
 def answer_to(task: Any, record: Record) -> Any:

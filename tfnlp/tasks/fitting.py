@@ -98,15 +98,13 @@ def fit(
         CheckpointError: if `checkpoint_dir` holds another training, or other files.
     """
     plan = Recipe.of(recipe)
-    check_callbacks(callbacks, has_schedule=plan.optimizer is None)
-    if plan.jit_compile and task.checkpoint.strategy.num_replicas_in_sync > 1:
-        raise ArgumentError("`jit_compile` is for one device: XLA reads no weights of another. Leave it out.")
+    check_callbacks(callbacks, has_schedule=plan.optimizer is None, has_averages=plan.ema is not None)
     _check_saving(plan, checkpoint_dir, save_every, has_validation=validation_data is not None)
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
     rows, counts = learned_from(task, source, validation)
-    plan = _with_balanced_weights(task, plan, rows)
+    plan = with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
     directory = None
     if checkpoint_dir is not None:
@@ -173,6 +171,8 @@ def _optimizer(task: Any, plan: Recipe, steps: int) -> Any:
 @contextmanager
 def compiled(task: Any, plan: Recipe, optimizer: Any) -> Iterator[keras.Model]:
     """Give the model that learns, ready for its first step, with weights frozen as the recipe says."""
+    if plan.jit_compile and task.checkpoint.strategy.num_replicas_in_sync > 1:
+        raise ArgumentError("`jit_compile` is for one device: XLA reads no weights of another. Leave it out.")
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
     with frozen(model, [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)):
@@ -214,7 +214,7 @@ def _digest(arrays: Iterable[np.ndarray]) -> str:
     return found.hexdigest()
 
 
-def _with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
+def with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
     """Weigh labels by how rare they are, if that is asked for: each label counts as much as every other, together."""
     output, target = next(iter(task.targets.items()))
     if plan.label_weights != "balanced" or task.labels is None or target.dtype != "int32":

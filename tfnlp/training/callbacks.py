@@ -36,15 +36,17 @@ class EpochReport(keras.callbacks.Callback):
             logs.update({f"val_{name}": value for name, value in report.metrics().items()})
 
 
+_OF_WEIGHTS = (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint)
 _OF_LEARNING_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
-def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
+def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool, has_averages: bool) -> None:
     """Refuse callbacks that are not tf_keras's, or can't do what they are for.
 
     Args:
         callbacks: as `fit` takes them.
         has_schedule: whether the optimizer's learning rate follows a schedule.
+        has_averages: whether averages of weights are evaluated in the place of these.
 
     Raises:
         ArgumentError: if they are no list; naming one of Keras 3, which can't run in a tf_keras model; or one that sets
@@ -68,6 +70,11 @@ def check_callbacks(callbacks: Sequence[Any], *, has_schedule: bool) -> None:
             raise ArgumentError(
                 "BackupAndRestore does not keep the order of rows and the state of random numbers: pass "
                 "`checkpoint_dir` to `fit`, which goes on to the bit."
+            )
+        if has_averages and isinstance(callback, _OF_WEIGHTS):
+            raise ArgumentError(
+                f"{type(callback).__name__} keeps weights, and with `ema` averages of them are evaluated: leave it "
+                "out, and pass `keep='best'` or `patience`."
             )
         if has_schedule and isinstance(callback, _OF_LEARNING_RATES):
             raise ArgumentError(

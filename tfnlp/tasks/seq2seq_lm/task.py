@@ -66,6 +66,10 @@ class Seq2SeqLM(Task):
 
     # Training
 
+    def answer_to(self, record: Record) -> Any:
+        """Return what is made of a record's text."""
+        return self.predict(record["text"])
+
     @property
     def targets(self) -> dict[str, Target]:
         """The tokens of the target."""

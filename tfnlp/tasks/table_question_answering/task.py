@@ -22,7 +22,7 @@ from tfnlp.outputs import TableAnswer
 from tfnlp.precision import Precision
 from tfnlp.reports import AccuracyReport
 from tfnlp.rows import Rows
-from tfnlp.running import Features, Outputs, with_a_row
+from tfnlp.running import Features, Outputs
 from tfnlp.tasks.answering import Tensors
 from tfnlp.tasks.network import per_element, per_row
 from tfnlp.tasks.prediction import PROGRESS_AFTER
@@ -148,8 +148,15 @@ class TableQuestionAnswerer(Task):
 
     def model_inputs(self, features: Features, targets: Features) -> Features:
         """Put targets beside features, and which rows have targets."""
-        is_counted = tf.ones(tf.shape(next(iter(targets.values())))[:1])
-        return {**features, **with_a_row({**targets, IS_COUNTED: is_counted})}
+        num_rows = tf.shape(next(iter(targets.values())))[0]
+        free = tf.cast(tf.equal(num_rows, 0), tf.int32)  # a replica without rows runs one that does not count
+        filled = {
+            name: tf.pad(
+                values, [[0, free], *[[0, 0]] * (values.shape.rank - 1)], constant_values=self.targets[name].fill
+            )
+            for name, values in targets.items()
+        }
+        return {**features, **filled, IS_COUNTED: tf.pad(tf.ones([num_rows]), [[0, free]])}
 
     # Evaluation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from tfnlp.errors import ArgumentError
 from tfnlp.tasks.settings import Windows, WindowSettings
@@ -25,6 +25,7 @@ class TextEncoderSettings(WindowSettings):
         highest_score: the score of pairs that mean the same.
     """
 
+    of_model: ClassVar[tuple[str, ...]] = ("pooling",)
     pooling: PoolingMode = "mean"
     normalize: bool = False
     windows: Windows = "mean"
