@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,28 @@ def has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags.read_text(encoding="utf-8").split()))
 
 
-@contextmanager
-def on_cpu() -> Iterator[None]:
-    """Place what is traced here on the CPU.
+def on_cpu(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what a function traces be on the CPU.
 
     Operations on strings have no other place, and those between them would have their inputs copied to a GPU and back.
-    A graph that is called inside `tf.device` does not follow it; one that is traced inside does.
+    A graph that is called inside `tf.device` does not follow it; one that is traced inside does. Where there are
+    several workers, nothing is placed: each has such a CPU, and TensorFlow would not know which is meant.
     """
-    with tf.device("CPU:0"):
-        yield
+
+    @wraps(function)
+    def placed(*arguments: Any) -> Any:
+        if is_clustered():
+            return function(*arguments)
+        with tf.device("CPU:0"):
+            return function(*arguments)
+
+    return placed
+
+
+def is_clustered() -> bool:
+    """Tell whether this process is one of several workers, of which TensorFlow knows all devices."""
+    places = {device.name.rsplit("/", 1)[0] for device in tf.config.list_logical_devices("CPU")}
+    return len(places) > 1
 
 
 @contextmanager
@@ -110,4 +123,13 @@ def update_slice(values: tf.Tensor, part: tf.Tensor, start: tf.Tensor) -> tf.Ten
     return gen_xla_ops.xla_dynamic_update_slice(values, part, start)
 
 
-__all__ = ["as_traced", "has_bfloat16", "has_transformers_heads", "keras", "on_cpu", "tf", "update_slice"]
+__all__ = [
+    "as_traced",
+    "has_bfloat16",
+    "has_transformers_heads",
+    "is_clustered",
+    "keras",
+    "on_cpu",
+    "tf",
+    "update_slice",
+]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfnlp._backend import on_cpu, tf
+from tfnlp._backend import is_clustered, on_cpu, tf
 from tfnlp.checkpoints.directories import holds_saved_model, written_whole
 from tfnlp.errors import ExportError
 from tfnlp.preprocessor import Preprocessor
@@ -86,6 +86,11 @@ def export_saved_model(
         ExportError: if an answer, or the tokens of a text, differ; nothing is left in the directory then.
         UnsupportedTokenizerError: if the tokenizer can't be compiled into the graph.
     """
+    if is_clustered():
+        logger.warning(
+            "%s: in a program of several workers nothing is pinned to the CPU; for a server with a GPU, save the task "
+            "and export it by a program of its own", directory,
+        )  # fmt: skip
     texts = [*_SAMPLES, " ".join([_SAMPLES[0]] * (task.settings.max_length // 8))]  # the last makes windows
     inputs = [*samples, *task.sample_inputs(texts)]
     given = task.to_serving_inputs(inputs)
@@ -155,11 +160,12 @@ def _of_examples(serve: Any, specs: Mapping[str, tf.TensorSpec], optional: Mappi
         else:
             features[name] = tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
 
+    def parsed(examples: tf.Tensor) -> list[tf.Tensor]:
+        found = tf.io.parse_example(examples, features)
+        return [tf.cast(found[name], spec.dtype) for name, spec in specs.items()]
+
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        with on_cpu():
-            found = tf.io.parse_example(examples, features)
-            given = [tf.cast(found[name], spec.dtype) for name, spec in specs.items()]
-        return serve(*given)
+        return serve(*on_cpu(parsed)(examples))
 
     return tf.function(answer, input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
 
+_are_together: ContextVar[bool] = ContextVar("are_together", default=False)
 _INSTEAD = (
     "Use `tf.distribute.MirroredStrategy` for the GPUs of a machine, `tf.distribute.MultiWorkerMirroredStrategy` for "
     "several machines."
@@ -60,6 +64,38 @@ def is_chief(strategy: Any) -> bool:
 def num_local(strategy: Any) -> int:
     """Return how many replicas this process runs."""
     return 1 if strategy.num_replicas_in_sync == 1 else len(strategy.extended.worker_devices)
+
+
+@contextmanager
+def all_together() -> Iterator[None]:
+    """Tell that all workers do here the same, so that they can share it; one alone would wait for the others."""
+    before = _are_together.set(True)
+    try:
+        yield
+    finally:
+        _are_together.reset(before)
+
+
+def workers(strategy: Any) -> tuple[int, int]:
+    """Return which of the workers that are `all_together` this is, from 0, and how many there are; else 0 and 1."""
+    count = strategy.num_replicas_in_sync // num_local(strategy)
+    if count == 1 or not _are_together.get():
+        return 0, 1
+    numbers = strategy.experimental_distribute_values_from_function(lambda context: context.replica_id_in_sync_group)
+    return int(strategy.experimental_local_results(numbers)[0]) // num_local(strategy), count
+
+
+def gathered_arrays(strategy: Any, array: np.ndarray) -> np.ndarray:
+    """Return the arrays of all workers, which must all call this, one after the other.
+
+    Args:
+        strategy: of several workers.
+        array: of this one. Shape `(count, ...)`.
+    """
+    first = iter([array])
+    values = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(next(first, array[:0])))
+    found: np.ndarray = strategy.gather(values, axis=0).numpy()
+    return found
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

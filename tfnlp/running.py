@@ -76,13 +76,28 @@ class Runner(abc.ABC):
         """
         columns = self._columns(rows)
         sizes = as_numpy(self.sizes(columns))
-        chosen = list(token_batches(sizes, budget or self.budget)) if len(sizes) else [np.zeros(0, np.int64)]
+        chosen = list(token_batches(sizes, budget or self.budget))
+        number, count = self.workers
         batches: list[Outputs] = []
-        for together in chunked(chosen, self.num_replicas):
+        own = chosen[number::count] or [np.zeros(0, np.int64)]
+        for together in chunked(own, self.num_replicas):
             batches.extend(self.run_batches(columns, together))
             if advance is not None:
                 advance(sum(map(len, together)))
-        return {name: _in_order([outputs[name] for outputs in batches], chosen) for name in batches[0]}
+        if count == 1:
+            return {name: _in_order([outputs[name] for outputs in batches], own) for name in batches[0]}
+        order = [rows for worker in range(count) for rows in chosen[worker::count]]
+        outputs = {name: self.of_all_workers([batch[name] for batch in batches]) for name in sorted(batches[0])}
+        return {name: _in_order([column], [np.concatenate(order)]) for name, column in outputs.items()}
+
+    @property
+    def workers(self) -> tuple[int, int]:
+        """Which of the workers that share the rows this is, from 0, and how many there are."""
+        return 0, 1
+
+    def of_all_workers(self, batches: list[Column]) -> Column:
+        """Return an output of this worker's batches, and of those of all others, one after the other."""
+        raise NotImplementedError
 
     def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
         """Run over batches, at most `num_replicas`, from Python; NumPy arrays come out."""

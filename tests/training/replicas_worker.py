@@ -18,6 +18,7 @@ from tests.tiny import EXAMPLES, PAIRS, QUICK, RECORDS, TEXTS, UNNAMED, build_ta
 from tfnlp import SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
+from tfnlp.tasks.network import Network
 
 
 def _bert(task, **options):
@@ -82,6 +83,29 @@ def train(name, strategy, output):
     return task
 
 
+def validate(strategy, output):
+    """Evaluate after each epoch, and write what came out and how many rows this process ran."""
+    counts = []
+    run_batch = Network.run_batch
+
+    def counted(self, columns, chosen):
+        counts.append(len(chosen))
+        return run_batch(self, columns, chosen)
+
+    directory = output / "validated"
+    directory.mkdir()
+    with nullcontext() if strategy is None else strategy.scope():
+        task = build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK)
+    Network.run_batch = counted
+    try:
+        history = task.fit(
+            RECORDS, RECORDS * 300, epochs=2, batch_size=3, optimizer=keras.optimizers.SGD(0.1), verbose=0
+        )
+    finally:
+        Network.run_batch = run_batch
+    (output / "validation.json").write_text(json.dumps({"history": history.history, "rows": sum(counts)}))
+
+
 def ask_and_go_on(strategy, output):
     """Predict, save and resume under a strategy, and fit a task that was made outside of it."""
 
@@ -130,7 +154,9 @@ def main(mode: str, output: Path, *names: str) -> None:
     for name in names or LEARNERS:
         task = train(name, strategy, output)
         task.save(output / "of chief" / name)
-    if mode == "mirrored":
+    if mode != "mirrored":
+        validate(strategy, output)
+    else:
         ask_and_go_on(strategy, output)
 
 

@@ -144,7 +144,7 @@ def test_wrong_options(options, message):
 def test_callbacks_that_set_the_learning_rate():
     callback = keras.callbacks.ReduceLROnPlateau()
     with pytest.raises(ArgumentError, match=r"^ReduceLROnPlateau can't set the learning rate"):
-        check_callbacks([callback], has_schedule=True)
-    check_callbacks([callback], has_schedule=False)
+        check_callbacks([callback], has_schedule=True, has_averages=False)
+    check_callbacks([callback], has_schedule=False, has_averages=False)
     with pytest.raises(ArgumentError, match="`callbacks` must be a list; it is ReduceLROnPlateau"):
-        check_callbacks(callback, has_schedule=False)
+        check_callbacks(callback, has_schedule=False, has_averages=False)

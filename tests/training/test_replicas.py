@@ -96,6 +96,16 @@ def test_two_workers_learn_what_one_device_does(name, workers, alone):
 
 
 @pytest.mark.slow
+def test_workers_share_what_is_evaluated(workers, alone):
+    expected, *found = (json.loads((output / "validation.json").read_text()) for output in (alone, *workers))
+    assert sum(one["rows"] for one in found) == expected["rows"]
+    assert all(one["rows"] < 0.7 * expected["rows"] for one in found)
+    for one in found:
+        for name, values in expected["history"].items():
+            np.testing.assert_allclose(one["history"][name], values, rtol=1e-4)
+
+
+@pytest.mark.slow
 def test_the_chief_alone_writes(workers):
     chief, other = (list((output / "of chief").glob("*/model.safetensors")) for output in workers)
     assert len(chief) == len(LEARNERS)

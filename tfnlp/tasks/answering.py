@@ -96,7 +96,7 @@ def _run(task: Any, name: str, step: Callable[..., Any], given: tuple[Any, ...],
     if key not in task._graphs:
         *made, inputs = given  # of rows and outputs, the number differs from call to call; of inputs, every size
         specs = *tf.nest.map_structure(_of_any_number, made), tf.nest.map_structure(_of_every_size, inputs)
-        task._graphs[key] = tf.function(on_cpu()(step), autograph=False).get_concrete_function(*specs)
+        task._graphs[key] = tf.function(on_cpu(step), autograph=False).get_concrete_function(*specs)
     with as_traced():
         return task._graphs[key](*given)
 

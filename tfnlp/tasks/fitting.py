@@ -18,7 +18,7 @@ from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, CheckpointError
 from tfnlp.paths import local_path
-from tfnlp.replicas import is_chief
+from tfnlp.replicas import all_together, is_chief
 from tfnlp.tasks.settings import precision_of
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
@@ -124,7 +124,7 @@ def fit(
         epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
     )  # fmt: skip
     dataset = for_replicas(task, epochs)
-    reports = [] if validation is None else [EpochReport(lambda: task.evaluate(validation))]
+    reports = [] if validation is None else [EpochReport(all_together()(task.evaluate), validation)]
     with task.checkpoint.scope(), compiled(task, plan, _optimizer(task, plan, steps)) as model:
         task.start_from(source, rows)
         task.checkpoint.generator.reset_from_seed(plan.seed)

@@ -51,11 +51,10 @@ def optional_inputs(task: Any, names: Sequence[str]) -> dict[str, tf.Tensor]:
 def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Answer in a graph: the exported signature's inputs to its outputs."""
     settings = task.settings_for(inputs)
-    with on_cpu():
-        rows = task.rows(inputs, settings)
+    rows = on_cpu(task.rows)(inputs, settings)
     outputs = task.answerer(settings).run_in_graph(rows)
-    with on_cpu():
-        return task.served(task.decode(outputs, rows, inputs, settings), settings)
+    answers: dict[str, tf.Tensor] = task.served(on_cpu(task.decode)(outputs, rows, inputs, settings), settings)
+    return answers
 
 
 def export(

@@ -20,15 +20,15 @@ class EpochReport(keras.callbacks.Callback):
         reports: the report of each epoch so far.
     """
 
-    def __init__(self, evaluate: Callable[[], BaseReport]) -> None:
+    def __init__(self, evaluate: Callable[[Any], BaseReport], records: Any) -> None:
         super().__init__()
-        self._evaluate = evaluate
+        self._evaluate, self._records = evaluate, records
         self.reports: list[BaseReport] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate and log."""
         with averaged(self.model):
-            report = self._evaluate()
+            report = self._evaluate(self._records)
         self.reports.append(report)
         if logs is not None:
             if report.loss is not None:

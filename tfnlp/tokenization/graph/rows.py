@@ -66,7 +66,7 @@ class Rows:
         pieces = self.pieces(call)
 
         @tf.function(input_signature=[signature, number, number], autograph=False)
-        @on_cpu()
+        @on_cpu
         def tokenize(batches: list[Any], max_length: tf.Tensor, stride: tf.Tensor) -> dict[str, tf.Tensor]:
             tokens = [tokenize_texts(self.program, batch) for batch in batches]
             counts = [found.counts for found in tokens]
