@@ -85,8 +85,12 @@ def train(name, strategy, output):
 
 def validate(strategy, output):
     """Evaluate after each epoch, and write what came out and how many rows this process ran."""
-    counts = []
-    run_batch = Network.run_batch
+    counts, texts = [], []
+    run_batch, tensors = Network.run_batch, TokenClassifier.tensors
+
+    def noted(self, records):
+        texts.append(len(records))
+        return tensors(self, records)
 
     def counted(self, columns, chosen):
         counts.append(len(chosen))
@@ -96,6 +100,11 @@ def validate(strategy, output):
     directory.mkdir()
     with nullcontext() if strategy is None else strategy.scope():
         task = build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK)
+    (directory / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in RECORDS))
+    task.learned = task.learn(task.source(RECORDS))
+    TokenClassifier.tensors = noted
+    task.fit(str(directory / "train.jsonl"), epochs=2, batch_size=3, optimizer=keras.optimizers.SGD(0.1), verbose=0)
+    TokenClassifier.tensors = tensors
     Network.run_batch = counted
     try:
         history = task.fit(
@@ -103,7 +112,9 @@ def validate(strategy, output):
         )
     finally:
         Network.run_batch = run_batch
-    (output / "validation.json").write_text(json.dumps({"history": history.history, "rows": sum(counts)}))
+    (output / "validation.json").write_text(
+        json.dumps({"history": history.history, "rows": sum(counts), "texts": sum(texts)})
+    )
 
 
 def ask_and_go_on(strategy, output):

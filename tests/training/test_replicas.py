@@ -100,6 +100,8 @@ def test_workers_share_what_is_evaluated(workers, alone):
     expected, *found = (json.loads((output / "validation.json").read_text()) for output in (alone, *workers))
     assert sum(one["rows"] for one in found) == expected["rows"]
     assert all(one["rows"] < 0.7 * expected["rows"] for one in found)
+    assert expected["texts"] > 2 * len(RECORDS)  # of a file, in every epoch and before
+    assert sum(one["texts"] for one in found) < 2 * len(RECORDS)  # once, by one worker or the other
     for one in found:
         for name, values in expected["history"].items():
             np.testing.assert_allclose(one["history"][name], values, rtol=1e-4)

@@ -52,14 +52,16 @@ class RowSource:
     Attributes:
         read: yields rows from the first, many at a time.
         is_stream: whether to make them anew at every reading; else the first reading is kept.
+        is_kept: whether the first reading is kept, also of a stream.
     """
 
     read: Callable[[], Iterable[Rows]]
     is_stream: bool
+    is_kept: bool = False
     _kept: list[Rows] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Rows]:
-        if self.is_stream:
+        if self.is_stream and not self.is_kept:
             return iter(self.read())
         if self._kept is None:
             self._kept = list(self.read())

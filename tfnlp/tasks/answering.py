@@ -10,7 +10,8 @@ import numpy as np
 from tfnlp._backend import as_traced, on_cpu, tf
 from tfnlp.data.files import Record
 from tfnlp.precision import Precision
-from tfnlp.rows import Rows, as_numpy
+from tfnlp.replicas import gathered_arrays, workers
+from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Outputs
 from tfnlp.tasks.prediction import predicted
 from tfnlp.tasks.settings import with_precision
@@ -66,8 +67,29 @@ def as_records(task: Any, inputs: Sequence[Any]) -> list[Record]:
 
 
 def rows_of(task: Any, records: Sequence[Record], settings: Any = None) -> Rows:
-    """Make rows of records of the same fields. Returns NumPy arrays."""
-    return as_numpy(_rows(task, task.tensors(records), task.settings if settings is None else settings))
+    """Make rows of records of the same fields; workers that are `all_together` share them. Returns NumPy arrays."""
+    settings, strategy = task.settings if settings is None else settings, task.checkpoint.strategy
+    number, count = workers(strategy)
+    if len(records) < count:
+        number, count = 0, 1
+    bounds = [len(records) * worker // count for worker in range(count + 1)]
+    own: Rows = as_numpy(_rows(task, task.tensors(records[bounds[number] : bounds[number + 1]]), settings))
+    if count == 1:
+        return own
+    return _of_all_workers(own, task.num_owners(records[: bounds[number]]), strategy)
+
+
+def _of_all_workers(own: Rows, start: int, strategy: Any) -> Rows:
+    """Return this worker's rows, which `row_to_record` is to count from `start`, and those of all others, in order."""
+
+    def whole(column: Column) -> Column:
+        values = gathered_arrays(strategy, column.values)
+        if column.splits is None:
+            return Column(values)
+        return Column(values, np.cumsum([0, *gathered_arrays(strategy, np.diff(column.splits))]))
+
+    columns = {name: whole(own.columns[name]) for name in own.columns}
+    return Rows(columns, gathered_arrays(strategy, own.row_to_record + start))
 
 
 def _rows(task: Any, inputs: Tensors, settings: Any) -> Rows:

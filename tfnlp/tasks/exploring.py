@@ -15,6 +15,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.shares import share_of
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError
+from tfnlp.replicas import all_together
 from tfnlp.reports.exploring import LossReport, RateReport, RecordLoss
 from tfnlp.running import Features
 from tfnlp.tasks.fitting import compiled, for_replicas, learned_from, with_balanced_weights
@@ -67,7 +68,8 @@ def lr_find(
     plan = Recipe.of(recipe)
     keras.utils.set_random_seed(plan.seed)
     source = task.source(records)
-    rows, counts = learned_from(task, source, None)
+    with all_together():
+        rows, counts = learned_from(task, source, None)
     plan = with_balanced_weights(task, plan, rows)
     clipping: dict[str, Any] = {"global_clipnorm": plan.max_gradient_norm} if plan.max_gradient_norm else {}
     optimizer = AdamW(

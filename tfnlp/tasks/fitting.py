@@ -18,7 +18,7 @@ from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, CheckpointError
 from tfnlp.paths import local_path
-from tfnlp.replicas import all_together, is_chief
+from tfnlp.replicas import all_together, is_chief, workers
 from tfnlp.tasks.settings import precision_of
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
@@ -56,7 +56,9 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
 
 
 def _row_source(task: Any, source: Source) -> RowSource:
-    return RowSource(lambda: task.training_rows(source), source.is_stream)
+    """Return the rows of records; workers make them together, and so once."""
+    are_several = workers(task.checkpoint.strategy)[1] > 1
+    return RowSource(lambda: task.training_rows(source), source.is_stream, is_kept=are_several)
 
 
 def fit(
@@ -103,7 +105,8 @@ def fit(
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
-    rows, counts = learned_from(task, source, validation)
+    with all_together():
+        rows, counts = learned_from(task, source, validation)
     plan = with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
     directory = None

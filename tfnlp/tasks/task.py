@@ -169,6 +169,10 @@ class Task(abc.ABC):
         """Choose what is kept of the network's outputs for a batch; see `network.Kept`."""
         return per_row(outputs, features, inside)
 
+    def num_owners(self, records: Sequence[Record]) -> int:
+        """Return how many there are of what `row_to_record` of their rows counts."""
+        return len(records)
+
     @property
     def main_metric(self) -> str:
         """The number of a report by which to choose among models; more is better."""

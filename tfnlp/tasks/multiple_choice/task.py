@@ -66,6 +66,10 @@ class MultipleChoice(Task):
             groups = np.searchsorted(record[choice], np.arange(len(chunk) + 1))
             yield rows._replace(targets={"logits": Column(target)}, groups=groups)
 
+    def num_owners(self, records: Sequence[Record]) -> int:
+        """Return how many choices there are, each of which has rows of its own."""
+        return sum(len(record["choices"]) for record in records)
+
     def loss(self, recipe: Recipe) -> dict[str, keras.losses.Loss]:
         """Return the cross entropy over the choices of each prompt."""
         recipe.refuse("label_weights", "label_smoothing")
