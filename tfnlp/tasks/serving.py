@@ -53,8 +53,12 @@ def serve(task: Any, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     settings = task.settings_for(inputs)
     rows = on_cpu(task.rows)(inputs, settings)
     outputs = task.answerer(settings).run_in_graph(rows)
-    answers: dict[str, tf.Tensor] = task.served(on_cpu(task.decode)(outputs, rows, inputs, settings), settings)
-    return answers
+
+    def answers() -> dict[str, tf.Tensor]:
+        return task.served(task.decode(outputs, rows, inputs, settings), settings)
+
+    found: dict[str, tf.Tensor] = on_cpu(answers)()
+    return found
 
 
 def export(
