@@ -11,6 +11,7 @@ import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
+from tfnlp.rows import Column
 
 _are_together: ContextVar[bool] = ContextVar("are_together", default=False)
 _INSTEAD = (
@@ -96,6 +97,14 @@ def gathered_arrays(strategy: Any, array: np.ndarray) -> np.ndarray:
     values = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(next(first, array[:0])))
     found: np.ndarray = strategy.gather(values, axis=0).numpy()
     return found
+
+
+def gathered_column(strategy: Any, column: Column) -> Column:
+    """Return the rows of a column of all workers, which must all call this, one after the other; NumPy arrays."""
+    values = gathered_arrays(strategy, column.values)
+    if column.splits is None:
+        return Column(values)
+    return Column(values, np.cumsum([0, *gathered_arrays(strategy, np.diff(column.splits))]))
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

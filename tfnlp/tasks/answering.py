@@ -10,8 +10,8 @@ import numpy as np
 from tfnlp._backend import as_traced, on_cpu, tf
 from tfnlp.data.files import Record
 from tfnlp.precision import Precision
-from tfnlp.replicas import gathered_arrays, workers
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.replicas import gathered_arrays, gathered_column, workers
+from tfnlp.rows import Rows, as_numpy
 from tfnlp.running import Outputs
 from tfnlp.tasks.prediction import predicted
 from tfnlp.tasks.settings import with_precision
@@ -81,14 +81,7 @@ def rows_of(task: Any, records: Sequence[Record], settings: Any = None) -> Rows:
 
 def _of_all_workers(own: Rows, start: int, strategy: Any) -> Rows:
     """Return this worker's rows, which `row_to_record` is to count from `start`, and those of all others, in order."""
-
-    def whole(column: Column) -> Column:
-        values = gathered_arrays(strategy, column.values)
-        if column.splits is None:
-            return Column(values)
-        return Column(values, np.cumsum([0, *gathered_arrays(strategy, np.diff(column.splits))]))
-
-    columns = {name: whole(own.columns[name]) for name in own.columns}
+    columns = {name: gathered_column(strategy, column) for name, column in own.columns.items()}
     return Rows(columns, gathered_arrays(strategy, own.row_to_record + start))
 
 

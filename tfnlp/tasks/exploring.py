@@ -10,18 +10,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from tfnlp._backend import keras, tf
-from tfnlp.data.batches import Batching, build_epochs, chunked, num_batches
+from tfnlp.data.batches import Batching, chunked, num_batches
 from tfnlp.data.files import Record
 from tfnlp.data.shares import share_of
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError
-from tfnlp.replicas import all_together
 from tfnlp.reports.exploring import LossReport, RateReport, RecordLoss
 from tfnlp.running import Features
-from tfnlp.tasks.fitting import compiled, for_replicas, learned_from, with_balanced_weights
+from tfnlp.tasks.fitting import batches_of_epochs, compiled, learned_from, with_balanced_weights
 from tfnlp.tasks.prediction import PROGRESS_AFTER, alike
-from tfnlp.training.choosing import rates_by_layer
-from tfnlp.training.optimizer import AdamW
 from tfnlp.training.recipe import Recipe
 from tfnlp.training.schedules import ExponentialSchedule
 
@@ -68,30 +65,21 @@ def lr_find(
     plan = Recipe.of(recipe)
     keras.utils.set_random_seed(plan.seed)
     source = task.source(records)
-    with all_together():
-        rows, counts = learned_from(task, source, None)
+    rows, counts = learned_from(task, source, None)
     plan = with_balanced_weights(task, plan, rows)
-    clipping: dict[str, Any] = {"global_clipnorm": plan.max_gradient_norm} if plan.max_gradient_norm else {}
-    optimizer = AdamW(
-        ExponentialSchedule(lowest, highest, steps), weight_decay=plan.weight_decay,
-        rates=rates_by_layer(task.head, plan.layer_decay), **clipping,
-    )  # fmt: skip
     steps_per_epoch = num_batches(counts, plan.batch_size)
-    watch = _RateWatch()
-    with task.checkpoint.scope(), compiled(task, plan, optimizer) as model:
+    schedule, watch = ExponentialSchedule(lowest, highest, steps), _RateWatch()
+    with task.checkpoint.scope(), compiled(task, plan, steps_per_epoch, schedule) as model:
         before = model.get_weights()
         try:
             task.start_from(source, rows)
             task.checkpoint.generator.reset_from_seed(plan.seed)
-            batching = Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
             epochs = range(math.ceil(steps / steps_per_epoch))
-            dataset = build_epochs(
-                rows, batching, counts, seed=plan.seed, epochs=epochs, skipped=0, augment=task.augment
-            )
-            model.fit(for_replicas(task, dataset), steps_per_epoch=steps, callbacks=[watch], verbose=verbose)
+            dataset = batches_of_epochs(task, plan, rows, counts, epochs)
+            model.fit(dataset, steps_per_epoch=steps, callbacks=[watch], verbose=verbose)
         finally:
             model.set_weights(before)
-    rates = tuple(float(optimizer.learning_rate(step)) for step in range(len(watch.losses)))
+    rates = tuple(float(schedule(step)) for step in range(len(watch.losses)))
     losses = _smoothed(np.array(watch.losses))
     return RateReport(rates, tuple(losses.tolist()), _steepest(rates, losses))
 

@@ -105,8 +105,7 @@ def fit(
     source = task.source(records)
     validation = None if validation_data is None else task.source(validation_data)
     keras.utils.set_random_seed(plan.seed)
-    with all_together():
-        rows, counts = learned_from(task, source, validation)
+    rows, counts = learned_from(task, source, validation)
     plan = with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
     directory = None
@@ -121,14 +120,10 @@ def fit(
         patience=plan.patience,
         keeps_best=plan.keeps == "best",
     )
-    batching = batches.Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
-    epochs = batches.build_epochs(
-        rows, batching, counts, seed=plan.seed, augment=task.augment,
-        epochs=range(watch.position.epoch, plan.epochs), skipped=watch.position.step,
-    )  # fmt: skip
-    dataset = for_replicas(task, epochs)
+    epochs = range(watch.position.epoch, plan.epochs)
+    dataset = batches_of_epochs(task, plan, rows, counts, epochs, skipped=watch.position.step)
     reports = [] if validation is None else [EpochReport(all_together()(task.evaluate), validation)]
-    with task.checkpoint.scope(), compiled(task, plan, _optimizer(task, plan, steps)) as model:
+    with task.checkpoint.scope(), compiled(task, plan, steps) as model:
         task.start_from(source, rows)
         task.checkpoint.generator.reset_from_seed(plan.seed)
         history = model.fit(
@@ -140,8 +135,14 @@ def fit(
     return history
 
 
-def for_replicas(task: Any, dataset: tf.data.Dataset) -> Any:
+def batches_of_epochs(
+    task: Any, plan: Recipe, rows: RowSource, counts: np.ndarray, epochs: range, *, skipped: int = 0
+) -> Any:
     """Return what Keras reads: batches, or for each replica its share of them."""
+    batching = batches.Batching(task.preprocessor, task.targets, plan.batch_size, task.settings.max_length)
+    dataset = batches.build_epochs(
+        rows, batching, counts, seed=plan.seed, augment=task.augment, epochs=epochs, skipped=skipped
+    )
     strategy = task.checkpoint.strategy
     if strategy.num_replicas_in_sync == 1:
         return dataset.map(task.model_inputs).prefetch(tf.data.AUTOTUNE)
@@ -167,15 +168,19 @@ def _check_saving(plan: Recipe, checkpoint_dir: Any, save_every: int | None, *, 
         raise ArgumentError("`patience` and `keep='best'` watch what `validation_data` shows; there is none.")
 
 
-def _optimizer(task: Any, plan: Recipe, steps: int) -> Any:
-    return plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay))
-
-
 @contextmanager
-def compiled(task: Any, plan: Recipe, optimizer: Any) -> Iterator[keras.Model]:
-    """Give the model that learns, ready for its first step, with weights frozen as the recipe says."""
+def compiled(task: Any, plan: Recipe, steps: int, schedule: Any = None) -> Iterator[keras.Model]:
+    """Give the model that learns, ready for its first step, with weights frozen as the recipe says.
+
+    Args:
+        task: to train.
+        plan: how.
+        steps: batches in an epoch.
+        schedule: of the learning rate; None: the recipe's.
+    """
     if plan.jit_compile and task.checkpoint.strategy.num_replicas_in_sync > 1:
         raise ArgumentError("`jit_compile` is for one device: XLA reads no weights of another. Leave it out.")
+    optimizer = plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay), schedule)
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
     with frozen(model, [] if plan.freeze is None else weights_to_freeze(task.head, plan.freeze)):
@@ -231,6 +236,7 @@ def with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
     return replace(plan, label_weights={name: float(w) for name, w, n in zip(names, weights, counts, strict=True) if n})
 
 
+@all_together()
 def learned_from(task: Any, source: Source, validation: Source | None) -> tuple[RowSource, np.ndarray]:
     """Learn from records, and count their rows; if one can't be used, the task stays as it was."""
     before = task.learned

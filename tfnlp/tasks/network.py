@@ -11,7 +11,7 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.padding import flattened, is_filled, taken
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.replicas import gathered_arrays, num_local, workers
+from tfnlp.replicas import gathered_column, num_local, workers
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Features, Outputs, Runner, with_a_row
 
@@ -120,11 +120,11 @@ class Network(Runner):
 
     def of_all_workers(self, batches: list[Column]) -> Column:
         """Return an output of this worker's batches, and of those of all others, one after the other."""
-        values = gathered_arrays(self.strategy, np.concatenate([column.values for column in batches]))
+        values = np.concatenate([column.values for column in batches])
         if batches[0].splits is None:
-            return Column(values)
-        lengths = gathered_arrays(self.strategy, np.concatenate([np.diff(column.splits) for column in batches]))
-        return Column(values, np.cumsum([0, *lengths]))
+            return gathered_column(self.strategy, Column(values))
+        lengths = np.concatenate([np.diff(column.splits) for column in batches])
+        return gathered_column(self.strategy, Column(values, np.cumsum([0, *lengths])))
 
     @cached_property
     def _on_replicas(self) -> Any:

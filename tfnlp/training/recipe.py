@@ -129,12 +129,15 @@ class Recipe:
             if getattr(self, name):
                 raise ArgumentError(f"`{name}` {reason}.")
 
-    def build_optimizer(self, steps_per_epoch: int, rates: Mapping[str, float] | None = None) -> Any:
+    def build_optimizer(
+        self, steps_per_epoch: int, rates: Mapping[str, float] | None = None, schedule: Any = None
+    ) -> Any:
         """Return the optimizer.
 
         Args:
             steps_per_epoch: batches in an epoch.
             rates: by names of variables, what the learning rate is multiplied with.
+            schedule: of the learning rate of our own optimizer; None: the recipe's.
 
         Raises:
             ArgumentError: if `optimizer` is not one of tf_keras's.
@@ -149,7 +152,8 @@ class Recipe:
             options: dict[str, Any] = {"weight_decay": self.weight_decay, "rates": rates, "ema": self.ema}
             if self.max_gradient_norm:
                 options["global_clipnorm"] = self.max_gradient_norm
-            schedule = SCHEDULES[self.schedule](self.learning_rate, steps, int(self.warmup * steps))
+            if schedule is None:
+                schedule = SCHEDULES[self.schedule](self.learning_rate, steps, int(self.warmup * steps))
             if self.accumulate == 1:
                 return AdamW(schedule, **options)
             return AccumulatingAdamW(schedule, batches=self.accumulate, num_batches=num_batches, **options)
