@@ -108,12 +108,8 @@ def fit(
     rows, counts = learned_from(task, source, validation)
     plan = with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
-    directory = None
-    if checkpoint_dir is not None:
-        is_written = is_chief(task.checkpoint.strategy)
-        directory = TrainingDirectory(checkpoint_dir, _facts(task, plan, rows), is_written=is_written)
     watch = Watch(
-        directory=directory,
+        directory=None if checkpoint_dir is None else _directory(task, plan, rows, checkpoint_dir),
         others=[task.checkpoint.generator.state],
         save_every=save_every,
         metric=None if validation is None else f"val_{task.metric_of(validation)}",
@@ -192,6 +188,11 @@ def compiled(task: Any, plan: Recipe, steps: int, schedule: Any = None) -> Itera
             yield model
         finally:
             model._training_state = None  # by which Keras's `fit` would go on another time
+
+
+def _directory(task: Any, plan: Recipe, rows: RowSource, path: str | Path) -> TrainingDirectory:
+    """Open the directory that keeps the state of a training; of several workers, the chief writes to it."""
+    return TrainingDirectory(path, _facts(task, plan, rows), is_written=is_chief(task.checkpoint.strategy))
 
 
 def _facts(task: Any, plan: Recipe, rows: RowSource) -> dict[str, Any]:
