@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
-from tfnlp.rows import Column
+from tfnlp.rows import Column, Rows, as_numpy
+
+T = TypeVar("T")
 
 _are_together: ContextVar[bool] = ContextVar("are_together", default=False)
 _INSTEAD = (
@@ -105,6 +107,34 @@ def gathered_column(strategy: Any, column: Column) -> Column:
     if column.splits is None:
         return Column(values)
     return Column(values, np.cumsum([0, *gathered_arrays(strategy, np.diff(column.splits))]))
+
+
+def shared_rows(
+    strategy: Any,
+    items: Sequence[T],
+    make: Callable[[Sequence[T]], Rows],
+    num_owners: Callable[[Sequence[T]], int] = len,
+) -> Rows:
+    """Make rows of items: each of the workers that are `all_together` those of its share, of which all get all.
+
+    Args:
+        strategy: of the workers.
+        items: the same for all workers.
+        make: rows of some of them.
+        num_owners: how many there are in some items of what `row_to_record` counts.
+
+    Returns:
+        Rows of NumPy arrays, in the order of the items, without targets and groups.
+    """
+    number, count = workers(strategy)
+    if len(items) < count:
+        number, count = 0, 1
+    bounds = [len(items) * worker // count for worker in range(count + 1)]
+    own: Rows = as_numpy(make(items[bounds[number] : bounds[number + 1]]))
+    if count == 1:
+        return own
+    columns = {name: gathered_column(strategy, column) for name, column in own.columns.items()}
+    return Rows(columns, gathered_arrays(strategy, own.row_to_record + num_owners(items[: bounds[number]])))
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

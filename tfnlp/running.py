@@ -12,6 +12,7 @@ from tfnlp._backend import tf
 from tfnlp.data.batches import chunked, token_batches
 from tfnlp.padding import lengths_of
 from tfnlp.preprocessor import Preprocessor
+from tfnlp.replicas import gathered_column, workers
 from tfnlp.rows import Column, Rows, as_numpy
 
 Features = dict[str, tf.Tensor]
@@ -23,11 +24,13 @@ class Runner(abc.ABC):
 
     Attributes:
         preprocessor: makes features of rows.
+        strategy: whose workers share batches from Python.
         budget: the most elements in a batch from Python, padding included.
         served_budget: the same of a step in a graph.
     """
 
     preprocessor: Preprocessor
+    strategy: tf.distribute.Strategy
     budget: int
     served_budget: int
 
@@ -77,7 +80,7 @@ class Runner(abc.ABC):
         columns = self._columns(rows)
         sizes = as_numpy(self.sizes(columns))
         chosen = list(token_batches(sizes, budget or self.budget))
-        number, count = self.workers
+        number, count = workers(self.strategy)
         batches: list[Outputs] = []
         own = chosen[number::count] or [np.zeros(0, np.int64)]
         for together in chunked(own, self.num_replicas):
@@ -87,17 +90,11 @@ class Runner(abc.ABC):
         if count == 1:
             return {name: _in_order([outputs[name] for outputs in batches], own) for name in batches[0]}
         order = [rows for worker in range(count) for rows in chosen[worker::count]]
-        outputs = {name: self.of_all_workers([batch[name] for batch in batches]) for name in sorted(batches[0])}
+        outputs = {
+            name: gathered_column(self.strategy, _joined([batch[name] for batch in batches]))
+            for name in sorted(batches[0])
+        }
         return {name: _in_order([column], [np.concatenate(order)]) for name, column in outputs.items()}
-
-    @property
-    def workers(self) -> tuple[int, int]:
-        """Which of the workers that share the rows this is, from 0, and how many there are."""
-        return 0, 1
-
-    def of_all_workers(self, batches: list[Column]) -> Column:
-        """Return an output of this worker's batches, and of those of all others, one after the other."""
-        raise NotImplementedError
 
     def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
         """Run over batches, at most `num_replicas`, from Python; NumPy arrays come out."""
@@ -166,6 +163,14 @@ def _counts(column: Column) -> tf.Tensor:
     if column.splits is None:
         return tf.ones(tf.shape(column.values)[:1], tf.int64)
     return column.splits[1:] - column.splits[:-1]
+
+
+def _joined(batches: list[Column]) -> Column:
+    """Return an output of all batches, one after the other."""
+    values = np.concatenate([column.values for column in batches])
+    if batches[0].splits is None:
+        return Column(values)
+    return Column(values, np.cumsum([0, *np.concatenate([np.diff(column.splits) for column in batches])]))
 
 
 def _in_order(batches: list[Column], chosen: list[np.ndarray]) -> Column:

@@ -5,7 +5,8 @@ python -m tests.training.replicas_worker one|mirrored|workers OUTPUT [NAME ...];
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from tests.conformance.echo import Echo
 from tests.tasks.table_question_answering.test_task import RECORDS as TABLES
 from tests.tasks.table_question_answering.test_task import named, write_tapas
 from tests.tiny import EXAMPLES, PAIRS, QUICK, RECORDS, TEXTS, UNNAMED, build_task
-from tfnlp import SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
+from tfnlp import Seq2SeqLM, SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
 from tfnlp._backend import keras, tf
 from tfnlp.errors import ArgumentError
-from tfnlp.tasks.network import Network
+from tfnlp.running import Runner
+from tfnlp.tasks import perplexity
+from tfnlp.tokenization.tokenizer import Tokenizer
 
 
 def _bert(task, **options):
@@ -83,38 +86,54 @@ def train(name, strategy, output):
     return task
 
 
-def validate(strategy, output):
-    """Evaluate after each epoch, and write what came out and how many rows this process ran."""
-    counts, texts = [], []
-    run_batch, tensors = Network.run_batch, TokenClassifier.tensors
+# What is read from a file and validated, and the function whose first argument but `self` is what is tokenized.
+VALIDATED = {
+    "TokenClassifier": (TokenClassifier, "tensors"),
+    "MaskedLM": (Tokenizer, "rows"),
+    "CausalLM": (Tokenizer, "rows"),
+    "Seq2SeqLM": (Seq2SeqLM, "tensors"),
+}
 
-    def noted(self, records):
-        texts.append(len(records))
-        return tensors(self, records)
 
-    def counted(self, columns, chosen):
-        counts.append(len(chosen))
-        return run_batch(self, columns, chosen)
+@contextmanager
+def counting(owner, name, size):
+    """Count, call by call, what a function is given."""
+    counts, function = [], getattr(owner, name)
 
-    directory = output / "validated"
-    directory.mkdir()
-    with nullcontext() if strategy is None else strategy.scope():
-        task = build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK)
-    (directory / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in RECORDS))
-    task.learned = task.learn(task.source(RECORDS))
-    TokenClassifier.tensors = noted
-    task.fit(str(directory / "train.jsonl"), epochs=2, batch_size=3, optimizer=keras.optimizers.SGD(0.1), verbose=0)
-    TokenClassifier.tensors = tensors
-    Network.run_batch = counted
+    def counted(*given, **options):
+        counts.append(size(*given))
+        return function(*given, **options)
+
+    setattr(owner, name, counted)
     try:
-        history = task.fit(
-            RECORDS, RECORDS * 300, epochs=2, batch_size=3, optimizer=keras.optimizers.SGD(0.1), verbose=0
-        )
+        yield counts
     finally:
-        Network.run_batch = run_batch
-    (output / "validation.json").write_text(
-        json.dumps({"history": history.history, "rows": sum(counts), "texts": sum(texts)})
-    )
+        setattr(owner, name, function)
+
+
+def validate(name, strategy, output):
+    """Learn from a file, then evaluate after each epoch; write how many texts and rows this process had, and losses."""
+    build, records, _ = LEARNERS[name]
+    directory = output / "validated" / name
+    directory.mkdir(parents=True)
+    with nullcontext() if strategy is None else strategy.scope():
+        task = build(directory)
+    if name == "Seq2SeqLM":
+        task.settings = replace(task.settings, metrics="exact_match")
+        task.configure_generation(max_new_tokens=3)
+    file = directory / "train.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in records))
+    task.learned = task.learn(task.source(records))
+    recipe = {"epochs": 2, "batch_size": 3, "verbose": 0}
+    with counting(*VALIDATED[name], lambda self, texts, *others: len(texts)) as texts:
+        task.fit(str(file), optimizer=keras.optimizers.SGD(0.1), **recipe)
+    with (
+        counting(Runner, "run_batches", lambda self, columns, chosen: sum(map(len, chosen))) as rows,
+        counting(perplexity, "_on_replicas", lambda _, graph, batches: sum(len(y) for _, y in batches)) as guessed,
+    ):
+        history = task.fit(records, records * 300, optimizer=keras.optimizers.SGD(0.1), **recipe).history
+    found = {"history": history, "rows": sum(rows), "guessed": sum(guessed), "texts": sum(texts)}
+    (output / f"{name}-validation.json").write_text(json.dumps(found | {"records": len(records)}))
 
 
 def ask_and_go_on(strategy, output):
@@ -165,9 +184,9 @@ def main(mode: str, output: Path, *names: str) -> None:
     for name in names or LEARNERS:
         task = train(name, strategy, output)
         task.save(output / "of chief" / name)
-    if mode != "mirrored":
-        validate(strategy, output)
-    else:
+    for name in VALIDATED:
+        validate(name, strategy, output)
+    if mode == "mirrored":
         ask_and_go_on(strategy, output)
 
 

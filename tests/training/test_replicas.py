@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.tiny import RECORDS, build_task
-from tests.training.replicas_worker import LEARNERS
+from tests.training.replicas_worker import LEARNERS, VALIDATED
 from tfnlp import TokenClassifier, replicas
 from tfnlp._backend import tf
 from tfnlp.data.batches import Target
@@ -95,16 +95,34 @@ def test_two_workers_learn_what_one_device_does(name, workers, alone):
         compare(name, output, alone)
 
 
+def validation(output, name):
+    return json.loads((output / f"{name}-validation.json").read_text())
+
+
+def compare_histories(ours, expected):
+    assert set(ours) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(ours[name], values, rtol=1e-4)
+
+
 @pytest.mark.slow
-def test_workers_share_what_is_evaluated(workers, alone):
-    expected, *found = (json.loads((output / "validation.json").read_text()) for output in (alone, *workers))
-    assert sum(one["rows"] for one in found) == expected["rows"]
-    assert all(one["rows"] < 0.7 * expected["rows"] for one in found)
-    assert expected["texts"] > 2 * len(RECORDS)  # of a file, in every epoch and before
-    assert sum(one["texts"] for one in found) < 2 * len(RECORDS)  # once, by one worker or the other
+@pytest.mark.parametrize("name", VALIDATED)
+def test_workers_share_what_is_tokenized_and_evaluated(name, workers, alone):
+    expected, *found = (validation(output, name) for output in (alone, *workers))
+    assert expected["texts"] > 2 * expected["records"]  # of a file, in every epoch and before
+    assert sum(one["texts"] for one in found) == expected["records"]  # once, by one worker or the other
+    for kind in ("rows", "guessed"):
+        assert sum(one[kind] for one in found) == expected[kind]
+        assert all(one[kind] <= 0.7 * expected[kind] for one in found)
+    assert all(one["rows"] + one["guessed"] > 0 for one in found)
     for one in found:
-        for name, values in expected["history"].items():
-            np.testing.assert_allclose(one["history"][name], values, rtol=1e-4)
+        compare_histories(one["history"], expected["history"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VALIDATED)
+def test_two_devices_validate_as_one_does(name, mirrored, alone):
+    compare_histories(validation(mirrored[0], name)["history"], validation(alone, name)["history"])
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ class Generator(Runner):
         options: of generation.
         ends: what ends a sequence.
         longest: the most tokens of a prompt; of a decoder that continues prompts, its room.
+        strategy: whose workers share batches from Python.
     """
 
     budget = served_budget = 8192  # tokens of prompts and new ones
@@ -48,11 +49,12 @@ class Generator(Runner):
         ends: Ends,
         *,
         longest: int,
+        strategy: tf.distribute.Strategy,
     ) -> None:
         decoder = build(False)
         assert decoder is not None, "there is always one whose cache grows"
         self.decoder, self.preprocessor, self.options, self.ends = decoder, preprocessor, options, ends
-        self.longest = longest
+        self.longest, self.strategy = longest, strategy
         self._search = search_of(decoder, options, ends)
         self._with_room = build(True)
 

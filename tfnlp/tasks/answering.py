@@ -10,7 +10,7 @@ import numpy as np
 from tfnlp._backend import as_traced, on_cpu, tf
 from tfnlp.data.files import Record
 from tfnlp.precision import Precision
-from tfnlp.replicas import gathered_arrays, gathered_column, workers
+from tfnlp.replicas import shared_rows
 from tfnlp.rows import Rows, as_numpy
 from tfnlp.running import Outputs
 from tfnlp.tasks.prediction import predicted
@@ -68,21 +68,12 @@ def as_records(task: Any, inputs: Sequence[Any]) -> list[Record]:
 
 def rows_of(task: Any, records: Sequence[Record], settings: Any = None) -> Rows:
     """Make rows of records of the same fields; workers that are `all_together` share them. Returns NumPy arrays."""
-    settings, strategy = task.settings if settings is None else settings, task.checkpoint.strategy
-    number, count = workers(strategy)
-    if len(records) < count:
-        number, count = 0, 1
-    bounds = [len(records) * worker // count for worker in range(count + 1)]
-    own: Rows = as_numpy(_rows(task, task.tensors(records[bounds[number] : bounds[number + 1]]), settings))
-    if count == 1:
-        return own
-    return _of_all_workers(own, task.num_owners(records[: bounds[number]]), strategy)
+    chosen = task.settings if settings is None else settings
 
+    def make(records: Sequence[Record]) -> Rows:
+        return _rows(task, task.tensors(records), chosen)
 
-def _of_all_workers(own: Rows, start: int, strategy: Any) -> Rows:
-    """Return this worker's rows, which `row_to_record` is to count from `start`, and those of all others, in order."""
-    columns = {name: gathered_column(strategy, column) for name, column in own.columns.items()}
-    return Rows(columns, gathered_arrays(strategy, own.row_to_record + start))
+    return shared_rows(task.checkpoint.strategy, records, make, task.num_owners)
 
 
 def _rows(task: Any, inputs: Tensors, settings: Any) -> Rows:

@@ -196,7 +196,8 @@ def generator_of(
     if key not in task._graphs:
         pieces = task.tokenizer.graph.pieces if options.stop_strings else None
         ends = Ends(options.eos_token_id, options.stop_strings, pieces)
-        task._graphs[key] = Generator(build, preprocessor, options, ends, longest=longest)
+        strategy = task.checkpoint.strategy
+        task._graphs[key] = Generator(build, preprocessor, options, ends, longest=longest, strategy=strategy)
     return task._graphs[key]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tfnlp._backend import keras, tf
 from tfnlp.padding import flattened, is_filled, taken
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.replicas import gathered_column, num_local, workers
+from tfnlp.replicas import num_local
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Features, Outputs, Runner, with_a_row
 
@@ -112,19 +112,6 @@ class Network(Runner):
         splits = np.cumsum([0, *map(len, chosen)])
         found = self._on_replicas(columns, tf.constant(np.concatenate(chosen)), tf.constant(splits))
         return [as_numpy(outputs) for outputs in found[: len(chosen)]]
-
-    @property
-    def workers(self) -> tuple[int, int]:
-        """Which of the workers that share the rows this is, from 0, and how many there are."""
-        return workers(self.strategy)
-
-    def of_all_workers(self, batches: list[Column]) -> Column:
-        """Return an output of this worker's batches, and of those of all others, one after the other."""
-        values = np.concatenate([column.values for column in batches])
-        if batches[0].splits is None:
-            return gathered_column(self.strategy, Column(values))
-        lengths = np.concatenate([np.diff(column.splits) for column in batches])
-        return gathered_column(self.strategy, Column(values, np.cumsum([0, *lengths])))
 
     @cached_property
     def _on_replicas(self) -> Any:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.data.batches import token_batches
+from tfnlp.data.batches import chunked, token_batches
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import filled, size_of
+from tfnlp.replicas import gathered_arrays, num_local, workers
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features
 from tfnlp.tasks.network import TOKENS_PER_BATCH
 
+Labelled = tuple[Features, tf.Tensor]
 
-def labelled_batches(task: Any, chunks: Iterable[Rows]) -> Iterator[tuple[Features, tf.Tensor]]:
+
+def labelled_batches(task: Any, chunks: Iterable[Rows]) -> Iterator[Labelled]:
     """Yield batches of like length, with which token is right in each place, -100 where none is asked for.
 
     Args:
@@ -36,10 +40,8 @@ def labelled_batches(task: Any, chunks: Iterable[Rows]) -> Iterator[tuple[Featur
                 yield preprocessor.features(rows, size), filled(labels, IGNORE_ID, size_of(labels))
 
 
-def perplexity_of(
-    task: Any, batches: Iterable[tuple[Features, tf.Tensor]], *, num_tokens: int, nothing: str
-) -> PerplexityReport:
-    """Measure how well tokens are guessed.
+def perplexity_of(task: Any, batches: Iterable[Labelled], *, num_tokens: int, nothing: str) -> PerplexityReport:
+    """Measure how well tokens are guessed: by all replicas of this process, and of workers that are `all_together`.
 
     Args:
         task: whose network gives `logits`, of shape `(batch, length, vocabulary)`.
@@ -54,16 +56,28 @@ def perplexity_of(
     key = "guessed", num_tokens
     if key not in task._graphs:
         task._graphs[key] = _guessing(task.forward, num_tokens)
-    guessed = task._graphs[key]
-    totals: Any = np.zeros(3)
-    num_rows = 0
-    for features, labels in batches:
-        totals += [float(value) for value in guessed(features, labels)]
-        num_rows += len(labels)
-    losses, right, count = totals.tolist()
+    strategy = task.checkpoint.strategy
+    number, num_workers = workers(strategy)
+    totals: Any = np.zeros(4)
+    for together in chunked(islice(batches, number, None, num_workers), num_local(strategy)):
+        for (_, labels), found in zip(together, _on_replicas(strategy, task._graphs[key], together), strict=True):
+            totals += [len(labels), *map(float, found)]
+    if num_workers > 1:
+        totals = gathered_arrays(strategy, totals[None]).sum(0)
+    num_rows, losses, right, count = totals.tolist()
     if not count:
         raise DataError(nothing)
-    return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), num_rows, losses / count)
+    return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), int(num_rows), losses / count)
+
+
+def _on_replicas(strategy: Any, graph: Any, batches: Sequence[Labelled]) -> Sequence[Any]:
+    """Run a graph over batches, at most one for each replica of this process, at the same time."""
+    if num_local(strategy) == 1:
+        return [graph(*batch) for batch in batches]
+    each = strategy.experimental_distribute_values_from_function(
+        lambda context: batches[context.replica_id_in_sync_group % len(batches)]
+    )
+    return list(strategy.experimental_local_results(strategy.run(graph, each)))[: len(batches)]
 
 
 def _guessing(forward: Callable[[Features], dict[str, tf.Tensor]], num_tokens: int) -> Any:

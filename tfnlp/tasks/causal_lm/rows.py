@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.replicas import shared_rows
+from tfnlp.rows import Column, Rows
 from tfnlp.tasks.causal_lm.chats import learned_spans
 from tfnlp.tasks.causal_lm.records import checked_records
 from tfnlp.tokenization.tokenizer import TextTokenizer
@@ -80,12 +81,14 @@ class LanguageRows:
         max_length: the most tokens in a row.
         line_by_line: each plain text is a row of its own, or several; else they are joined and cut.
         end_id: of the token that ends a text; None: there is none.
+        strategy: whose workers share the texts.
     """
 
     tokenizer: TextTokenizer
     max_length: int
     line_by_line: bool
     end_id: int | None
+    strategy: Any
 
     def read(self, records: Source) -> Iterator[Rows]:
         """Yield rows of NumPy arrays, and for each token the one that follows, if it is to be learned."""
@@ -140,7 +143,11 @@ class LanguageRows:
         if not texts:
             return TokenRows.empty()
         is_rendered = texts[0].is_rendered
-        rows = as_numpy(self.tokenizer.rows([text.text for text in texts], add_special_tokens=not is_rendered))
+
+        def make(texts: Sequence[LearnedText]) -> Rows:
+            return self.tokenizer.rows([text.text for text in texts], add_special_tokens=not is_rendered)
+
+        rows = shared_rows(self.strategy, texts, make)
         tokens = TokenRows(rows.values("input_ids"), _learned(rows, texts), rows.splits)
         return tokens if self.end_id is None or is_rendered else tokens.with_ends(self.end_id)
 

@@ -94,7 +94,10 @@ class CausalLM(Task):
                 "trained or evaluated. Train another architecture."
             )
         settings = self.settings
-        return LanguageRows(self.tokenizer, settings.max_length, settings.line_by_line, self._end_id).read(records)
+        rows = LanguageRows(
+            self.tokenizer, settings.max_length, settings.line_by_line, self._end_id, self.checkpoint.strategy
+        )
+        return rows.read(records)
 
     @property
     def _num_tokens(self) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tfnlp.data.batches import CHUNK, chunked
 from tfnlp.data.sources import Source
 from tfnlp.labels import IGNORE_ID
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.replicas import shared_rows
+from tfnlp.rows import Column, Rows
 from tfnlp.tasks.masked_lm.joining import TokenRows
 from tfnlp.tasks.masked_lm.records import checked_texts
 from tfnlp.tokenization.alignment import word_index
@@ -27,18 +29,20 @@ class PlainRows:
         whole_words: hide whole words, not tokens by themselves.
         line_by_line: each text is a row, or windows, of its own; else texts are joined and cut into rows of
             `max_length` tokens.
+        strategy: whose workers share the texts.
     """
 
     tokenizer: Tokenizer
     max_length: int
     whole_words: bool
     line_by_line: bool
+    strategy: Any
 
     def read(self, records: Source) -> Iterator[Rows]:
         """Yield rows of NumPy arrays, and for each token the unit with which it is hidden: its word, or itself."""
         left = TokenRows.empty()
         for chunk in chunked(checked_texts(records), CHUNK):
-            rows = as_numpy(self._rows(chunk))
+            rows = shared_rows(self.strategy, chunk, self._rows)
             units = self._units(rows)
             if self.line_by_line:
                 yield rows._replace(targets={"logits": Column(units, rows.splits)})

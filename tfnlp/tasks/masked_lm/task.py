@@ -83,7 +83,9 @@ class MaskedLM(Task):
     def training_rows(self, records: Source) -> Iterator[Rows]:
         """Yield rows, and for each token the unit with which it is hidden: its word, or itself."""
         settings = self.settings
-        rows = PlainRows(self.tokenizer, settings.max_length, settings.whole_words, settings.line_by_line)
+        rows = PlainRows(
+            self.tokenizer, settings.max_length, settings.whole_words, settings.line_by_line, self.checkpoint.strategy
+        )
         return rows.read(records)
 
     def augment(self, dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:

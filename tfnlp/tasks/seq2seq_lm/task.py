@@ -15,6 +15,7 @@ from tfnlp.data.files import Record
 from tfnlp.data.sources import Source, as_text
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.choosing import seq2seq_decoder
+from tfnlp.replicas import shared_rows
 from tfnlp.reports import TextReport
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Outputs, Runner
@@ -79,14 +80,18 @@ class Seq2SeqLM(Task):
         """Yield rows of texts, what the decoder reads, and what it is to say."""
         number = 1
         for chunk in chunked(self._pairs(records), CHUNK):
-            inputs = self.tensors([{"text": record["text"]} for record in chunk])
-            rows = as_numpy(self.rows(inputs, self.settings))
-            labels = self.tokenizer.target_ids([record["target"] for record in chunk])
+            rows = shared_rows(self.checkpoint.strategy, chunk, self._rows_with_labels)
+            labels = rows.columns["labels"]
             self._check_lengths(rows.lengths, np.diff(labels.splits), f"{records.name}: record", number)
             number += len(chunk)
             read = Column(decoder_inputs(labels, self.config, self._start_id), labels.splits)
             columns = {"input_ids": rows.columns["input_ids"], "decoder_input_ids": read}
             yield Rows(columns, rows.row_to_record, {"logits": labels})
+
+    def _rows_with_labels(self, records: Sequence[Record]) -> Rows:
+        rows = as_numpy(self.rows(self.tensors([{"text": record["text"]} for record in records]), self.settings))
+        labels = self.tokenizer.target_ids([record["target"] for record in records])
+        return rows._replace(columns={"input_ids": rows.columns["input_ids"], "labels": labels})
 
     def _pairs(self, records: Source) -> Iterator[Record]:
         return checked_pairs(records, source_lang=self.settings.source_lang)
