@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tfnlp._backend import tf
 from tfnlp.errors import ArgumentError
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.rows import Rows, as_numpy, joined
 
 T = TypeVar("T")
 
 _are_together: ContextVar[bool] = ContextVar("are_together", default=False)
+_WORD = 8  # bytes
 _INSTEAD = (
     "Use `tf.distribute.MirroredStrategy` for the GPUs of a machine, `tf.distribute.MultiWorkerMirroredStrategy` for "
     "several machines."
@@ -88,25 +91,37 @@ def workers(strategy: Any) -> tuple[int, int]:
     return int(strategy.experimental_local_results(numbers)[0]) // num_local(strategy), count
 
 
-def gathered_arrays(strategy: Any, array: np.ndarray) -> np.ndarray:
-    """Return the arrays of all workers, which must all call this, one after the other.
+def of_all_workers(strategy: Any, own: T) -> list[T]:
+    """Return what each of several workers, which must all call this, has: NumPy arrays, also in tuples and dicts."""
+    data = pickle.dumps(own)
+    words = np.frombuffer(data + bytes(-len(data) % _WORD), np.int64)
+    found = _gathering(strategy)(np.concatenate([[len(data)], words])).numpy()
+    trees: list[T] = []
+    while len(found):
+        size = int(found[0])
+        end = 1 + -(-size // _WORD)
+        trees.append(pickle.loads(found[1:end].tobytes()[:size]))
+        found = found[end:]
+    return trees
 
-    Args:
-        strategy: of several workers.
-        array: of this one. Shape `(count, ...)`.
+
+@cache
+def _gathering(strategy: Any) -> Any:
+    """Return a graph: the words of all workers, of which it takes this one's. Shape `(words,)`, int64.
+
+    `Strategy.gather` builds a graph for each call, which takes longer than what is gathered took to make.
     """
-    first = iter([array])
-    values = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(next(first, array[:0])))
-    found: np.ndarray = strategy.gather(values, axis=0).numpy()
-    return found
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
+    def gather(words: tf.Tensor) -> tf.Tensor:
+        def of_replica() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            is_first = tf.equal(context.replica_id_in_sync_group % num_local(strategy), 0)
+            return context.all_gather(words[: tf.where(is_first, tf.size(words), 0)], axis=0)
 
-def gathered_column(strategy: Any, column: Column) -> Column:
-    """Return the rows of a column of all workers, which must all call this, one after the other; NumPy arrays."""
-    values = gathered_arrays(strategy, column.values)
-    if column.splits is None:
-        return Column(values)
-    return Column(values, np.cumsum([0, *gathered_arrays(strategy, np.diff(column.splits))]))
+        return strategy.experimental_local_results(strategy.run(of_replica))[0]
+
+    return gather
 
 
 def shared_rows(
@@ -133,8 +148,10 @@ def shared_rows(
     own: Rows = as_numpy(make(items[bounds[number] : bounds[number + 1]]))
     if count == 1:
         return own
-    columns = {name: gathered_column(strategy, column) for name, column in own.columns.items()}
-    return Rows(columns, gathered_arrays(strategy, own.row_to_record + num_owners(items[: bounds[number]])))
+    start = num_owners(items[: bounds[number]])
+    all_rows = of_all_workers(strategy, own._replace(row_to_record=own.row_to_record + start))
+    columns = {name: joined([rows.columns[name] for rows in all_rows]) for name in own.columns}
+    return Rows(columns, np.concatenate([rows.row_to_record for rows in all_rows]))
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,14 @@ def taken(column: Column, rows: np.ndarray) -> Column:
     starts, lengths = column.splits[rows], np.diff(column.splits)[rows]
     splits = np.cumsum([0, *lengths])
     return Column(column.values[np.arange(splits[-1]) + np.repeat(starts - splits[:-1], lengths)], splits)
+
+
+def joined(columns: Sequence[Column]) -> Column:
+    """Return the rows of several columns of NumPy arrays, one after the other."""
+    values = np.concatenate([column.values for column in columns])
+    if columns[0].splits is None:
+        return Column(values)
+    return Column(values, np.cumsum([0, *np.concatenate([np.diff(column.splits) for column in columns])]))
 
 
 def as_numpy(tree: Any) -> Any:

@@ -12,8 +12,8 @@ from tfnlp._backend import tf
 from tfnlp.data.batches import chunked, token_batches
 from tfnlp.padding import lengths_of
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.replicas import gathered_column, workers
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.replicas import of_all_workers, workers
+from tfnlp.rows import Column, Rows, as_numpy, joined
 
 Features = dict[str, tf.Tensor]
 Outputs = dict[str, Column]
@@ -89,12 +89,9 @@ class Runner(abc.ABC):
                 advance(sum(map(len, together)))
         if count == 1:
             return {name: _in_order([outputs[name] for outputs in batches], own) for name in batches[0]}
-        order = [rows for worker in range(count) for rows in chosen[worker::count]]
-        outputs = {
-            name: gathered_column(self.strategy, _joined([batch[name] for batch in batches]))
-            for name in sorted(batches[0])
-        }
-        return {name: _in_order([column], [np.concatenate(order)]) for name, column in outputs.items()}
+        order = [np.concatenate(chosen[worker::count] or [np.zeros(0, np.int64)]) for worker in range(count)]
+        made = of_all_workers(self.strategy, {name: joined([one[name] for one in batches]) for name in batches[0]})
+        return {name: _in_order([one[name] for one in made], order) for name in made[0]}
 
     def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
         """Run over batches, at most `num_replicas`, from Python; NumPy arrays come out."""
@@ -163,14 +160,6 @@ def _counts(column: Column) -> tf.Tensor:
     if column.splits is None:
         return tf.ones(tf.shape(column.values)[:1], tf.int64)
     return column.splits[1:] - column.splits[:-1]
-
-
-def _joined(batches: list[Column]) -> Column:
-    """Return an output of all batches, one after the other."""
-    values = np.concatenate([column.values for column in batches])
-    if batches[0].splits is None:
-        return Column(values)
-    return Column(values, np.cumsum([0, *np.concatenate([np.diff(column.splits) for column in batches])]))
 
 
 def _in_order(batches: list[Column], chosen: list[np.ndarray]) -> Column:

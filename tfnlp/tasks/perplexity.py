@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tfnlp.data.batches import chunked, token_batches
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import filled, size_of
-from tfnlp.replicas import gathered_arrays, num_local, workers
+from tfnlp.replicas import num_local, of_all_workers, workers
 from tfnlp.reports import PerplexityReport
 from tfnlp.rows import Rows
 from tfnlp.running import Features
@@ -59,15 +58,25 @@ def perplexity_of(task: Any, batches: Iterable[Labelled], *, num_tokens: int, no
     strategy = task.checkpoint.strategy
     number, num_workers = workers(strategy)
     totals: Any = np.zeros(4)
-    for together in chunked(islice(batches, number, None, num_workers), num_local(strategy)):
+    for together in chunked(_share(batches, number, num_workers), num_local(strategy)):
         for (_, labels), found in zip(together, _on_replicas(strategy, task._graphs[key], together), strict=True):
             totals += [len(labels), *map(float, found)]
     if num_workers > 1:
-        totals = gathered_arrays(strategy, totals[None]).sum(0)
+        totals = sum(of_all_workers(strategy, totals))
     num_rows, losses, right, count = totals.tolist()
     if not count:
         raise DataError(nothing)
     return PerplexityReport(float(np.exp(losses / count)), right / count, int(count), int(num_rows), losses / count)
+
+
+def _share(batches: Iterable[Labelled], number: int, count: int) -> Iterator[Labelled]:
+    """Yield the batches of one worker; each batch goes to the one that has had the least before."""
+    sizes = [0] * count
+    for features, labels in batches:
+        worker = int(np.argmin(sizes))
+        sizes[worker] += int(tf.size(labels))
+        if worker == number:
+            yield features, labels
 
 
 def _on_replicas(strategy: Any, graph: Any, batches: Sequence[Labelled]) -> Sequence[Any]:
