@@ -175,6 +175,8 @@ def test_another_training_in_the_directory(fresh, tmp_path):
         fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE)
     with pytest.raises(CheckpointError, match=r"another training: data was '\w+' and is '\w+'"):
         fresh().fit(TRAIN, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
+    with pytest.raises(CheckpointError, match=r"another training: validation was None and is '\w+'"):
+        fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     with pytest.raises(CheckpointError, match="the directory holds other files and no training"):

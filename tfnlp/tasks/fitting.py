@@ -109,7 +109,7 @@ def fit(
     plan = with_balanced_weights(task, plan, rows)
     steps = batches.num_batches(counts, plan.batch_size)
     watch = Watch(
-        directory=None if checkpoint_dir is None else _directory(task, plan, rows, checkpoint_dir),
+        directory=None if checkpoint_dir is None else _directory(task, plan, rows, validation, checkpoint_dir),
         others=[task.checkpoint.generator.state],
         save_every=save_every,
         metric=None if validation is None else f"val_{task.metric_of(validation)}",
@@ -190,12 +190,15 @@ def compiled(task: Any, plan: Recipe, steps: int, schedule: Any = None) -> Itera
             model._training_state = None  # by which Keras's `fit` would go on another time
 
 
-def _directory(task: Any, plan: Recipe, rows: RowSource, path: str | Path) -> TrainingDirectory:
+def _directory(
+    task: Any, plan: Recipe, rows: RowSource, validation: Source | None, path: str | Path
+) -> TrainingDirectory:
     """Open the directory that keeps the state of a training; of several workers, the chief writes to it."""
-    return TrainingDirectory(path, _facts(task, plan, rows), is_written=is_chief(task.checkpoint.strategy))
+    facts = _facts(task, plan, rows, validation)
+    return TrainingDirectory(path, facts, is_written=is_chief(task.checkpoint.strategy))
 
 
-def _facts(task: Any, plan: Recipe, rows: RowSource) -> dict[str, Any]:
+def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     optimizer = None if plan.optimizer is None else keras.optimizers.get(plan.optimizer).get_config()
     labels = None if task.labels is None else task.labels.names
@@ -209,18 +212,23 @@ def _facts(task: Any, plan: Recipe, rows: RowSource) -> dict[str, Any]:
         "optimizer": optimizer,
         "precision": plan.precision or precision_of(task.settings),
         "network": "transformers" if task.checkpoint.runs_head else None,
-        "configuration": _digest([np.frombuffer(repr(configuration).encode(), np.uint8)]),
+        "configuration": _digest([repr(configuration).encode()]),
         "checkpoint": task.checkpoint.origin,
-        "data": _digest(array for chunk in rows for array in tf.nest.flatten(chunk) if array is not None),
+        "data": _digest(_bytes_of(array) for chunk in rows for array in tf.nest.flatten(chunk) if array is not None),
+        "validation": None if validation is None else _digest(repr(record).encode() for record in validation),
     }
 
 
-def _digest(arrays: Iterable[np.ndarray]) -> str:
-    """Return a few letters that are others for other arrays."""
+def _digest(parts: Iterable[bytes]) -> str:
+    """Return a few letters that are others for other bytes."""
     found = hashlib.blake2b(digest_size=8)
-    for array in arrays:
-        found.update(np.ascontiguousarray(array).tobytes())
+    for part in parts:
+        found.update(part)
     return found.hexdigest()
+
+
+def _bytes_of(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
 
 
 def with_balanced_weights(task: Any, plan: Recipe, rows: RowSource) -> Recipe:
