@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tfnlp._backend import tf
 from tfnlp.data.batches import chunked, token_batches
 from tfnlp.padding import lengths_of
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.replicas import of_all_workers, workers
+from tfnlp.replicas import num_local, of_all_workers, workers
 from tfnlp.rows import Column, Rows, as_numpy, joined
 
 Features = dict[str, tf.Tensor]
@@ -24,7 +25,7 @@ class Runner(abc.ABC):
 
     Attributes:
         preprocessor: makes features of rows.
-        strategy: whose workers share batches from Python.
+        strategy: whose replicas, and workers, share batches from Python.
         budget: the most elements in a batch from Python, padding included.
         served_budget: the same of a step in a graph.
     """
@@ -41,8 +42,8 @@ class Runner(abc.ABC):
 
     @property
     def num_replicas(self) -> int:
-        """How many batches are run at the same time."""
-        return 1
+        """How many of this process's replicas run batches, each one at the same time."""
+        return num_local(self.strategy)
 
     @property
     def column_names(self) -> list[str]:
@@ -94,8 +95,29 @@ class Runner(abc.ABC):
         return {name: _in_order([one[name] for one in made], order) for name in made[0]}
 
     def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
-        """Run over batches, at most `num_replicas`, from Python; NumPy arrays come out."""
-        return [as_numpy(self.run_batch(columns, tf.constant(batch))) for batch in chosen]
+        """Run over batches, at most `num_replicas`, at the same time, from Python; NumPy arrays come out."""
+        if self.num_replicas == 1:
+            return [as_numpy(self.run_batch(columns, tf.constant(batch))) for batch in chosen]
+        splits = np.cumsum([0, *map(len, chosen)])
+        found = self._on_replicas(columns, tf.constant(np.concatenate(chosen)), tf.constant(splits))
+        return [as_numpy(outputs) for outputs in found[: len(chosen)]]
+
+    @cached_property
+    def _on_replicas(self) -> Any:
+        """The graph of a batch on each replica: indices of rows, one batch after the other, and where each begins."""
+        number = tf.TensorSpec([None], tf.int64)
+
+        @tf.function(input_signature=[self.column_specs, number, number], autograph=False)
+        def on_replicas(columns: dict[str, Column], chosen: tf.Tensor, splits: tf.Tensor) -> Sequence[Outputs]:
+            bounds = tf.concat([splits, tf.fill([self.num_replicas], splits[-1])], 0)  # there may be fewer batches
+
+            def run() -> Outputs:
+                replica = tf.distribute.get_replica_context().replica_id_in_sync_group % self.num_replicas
+                return self.on_rows(columns, chosen[bounds[replica] : bounds[replica + 1]])
+
+            return self.strategy.experimental_local_results(self.strategy.run(run))
+
+        return on_replicas
 
     def run_batch(self, columns: dict[str, Column], chosen: tf.Tensor) -> Outputs:
         """Run over some of the rows, from Python. `chosen` are their indices, int64."""

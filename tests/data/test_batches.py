@@ -1,4 +1,5 @@
 import gc
+import tempfile
 import weakref
 from typing import ClassVar
 
@@ -184,6 +185,23 @@ def test_rows_of_a_list_are_kept_and_those_of_a_stream_are_not():
         source = RowSource(read, is_stream)
         assert len(list(source)) == len(list(source)) == 1
         assert len(calls) == expected
+
+
+def test_rows_of_a_stream_are_kept_in_a_file_that_goes_with_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = rows_of([3, 0, 2, 5, 1], is_stream=True)
+    calls = []
+    source = RowSource(lambda: calls.append(1) or made.read(), is_stream=True, is_kept=True)
+    first, second = iter(source), iter(source)  # read at the same time
+    for one, other, expected in zip(first, second, made, strict=True):
+        for found in (one, other):
+            for ours, theirs in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+    assert len(calls) == 1
+    assert len(list(tmp_path.glob("*/rows"))) == 1
+    del source, first, second
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 @given(st.lists(st.integers(1, 600), max_size=50), st.integers(1, 2048))

@@ -167,6 +167,7 @@ def ask_and_go_on(strategy, output):
     assert whole.network.num_replicas == 2
     alone = TokenClassifier.from_pretrained(output / "saved")
     assert alone.predict(texts) == whole.predict(texts)
+    make_text(strategy, texts, output)
     try:
         whole.fit(RECORDS, jit_compile=True)
     except ArgumentError as error:
@@ -176,6 +177,24 @@ def ask_and_go_on(strategy, output):
             alone.fit(RECORDS)
     except ArgumentError as error:
         print(error)
+
+
+def make_text(strategy, texts, output):
+    """Go on from prompts, by draws and by beams, as one device does."""
+    for name, options in (("CausalLM", {"do_sample": True, "seed": 3}), ("Seq2SeqLM", {"num_beams": 2})):
+        (output / "making" / name).mkdir(parents=True)
+        build, _, _ = LEARNERS[name]
+        with strategy.scope():
+            task = build(output / "making" / name)
+        with counting(Runner, "run_batches", lambda self, columns, chosen: len(chosen)) as together:
+            made = task.predict(texts, max_new_tokens=20, **options)
+        assert max(together) == 2
+        task.save(output / "made" / name)
+        assert type(task).from_pretrained(output / "made" / name).predict(texts, max_new_tokens=20, **options) == made
+        try:
+            task.predict(texts, compile=True)
+        except ArgumentError as error:
+            print(error)
 
 
 def main(mode: str, output: Path, *names: str) -> None:

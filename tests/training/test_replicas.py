@@ -133,10 +133,11 @@ def test_the_chief_alone_writes(workers):
 
 
 @pytest.mark.slow
-def test_answers_resumption_and_a_task_made_outside(mirrored):
+def test_answers_texts_resumption_and_a_task_made_outside(mirrored):
     _, said = mirrored
     assert "stopped" in said
     assert "`jit_compile` is for one device: XLA reads no weights of another. Leave it out." in said
+    assert said.count("`compile=True` is for one device: XLA reads no weights of another. Leave it out.") == 2
     assert (
         "this task was made outside of the scope of this MirroredStrategy, and its weights lie elsewhere. Make the "
         "task inside: `with strategy.scope(): task = ...`; `fit` needs no scope then." in said

@@ -36,7 +36,7 @@ class Generator(Runner):
         options: of generation.
         ends: what ends a sequence.
         longest: the most tokens of a prompt; of a decoder that continues prompts, its room.
-        strategy: whose workers share batches from Python.
+        strategy: whose replicas, and workers, share batches from Python.
     """
 
     budget = served_budget = 8192  # tokens of prompts and new ones
@@ -92,7 +92,10 @@ class Generator(Runner):
 
         Raises:
             DataError: if a prompt is empty, or too long with what is to be made of it.
+            ArgumentError: if XLA is asked for where there are several replicas.
         """
+        if self.options.compile and self.num_replicas > 1:
+            raise ArgumentError("`compile=True` is for one device: XLA reads no weights of another. Leave it out.")
         self._check(as_numpy(rows))
         return super().run(rows, **how)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.padding import flattened, is_filled, taken
 from tfnlp.preprocessor import Preprocessor
-from tfnlp.replicas import num_local
-from tfnlp.rows import Column, Rows, as_numpy
+from tfnlp.rows import Column, Rows
 from tfnlp.running import Features, Outputs, Runner, with_a_row
 
 TOKENS_PER_BATCH = 2048  # the fastest on a CPU of those measured; see docs/speed.md
@@ -99,33 +96,3 @@ class Network(Runner):
             return self.kept({name: values[:num_rows] for name, values in outputs.items()}, features, inside)
 
         return on_rows
-
-    @property
-    def num_replicas(self) -> int:
-        """How many of this process's replicas run batches."""
-        return num_local(self.strategy)
-
-    def run_batches(self, columns: dict[str, Column], chosen: Sequence[np.ndarray]) -> list[Outputs]:
-        """Run a batch on each replica at the same time."""
-        if self.num_replicas == 1:
-            return super().run_batches(columns, chosen)
-        splits = np.cumsum([0, *map(len, chosen)])
-        found = self._on_replicas(columns, tf.constant(np.concatenate(chosen)), tf.constant(splits))
-        return [as_numpy(outputs) for outputs in found[: len(chosen)]]
-
-    @cached_property
-    def _on_replicas(self) -> Any:
-        """The graph of a batch on each replica: indices of rows, one batch after the other, and where each begins."""
-        number = tf.TensorSpec([None], tf.int64)
-
-        @tf.function(input_signature=[self.column_specs, number, number], autograph=False)
-        def on_replicas(columns: dict[str, Column], chosen: tf.Tensor, splits: tf.Tensor) -> Sequence[Outputs]:
-            bounds = tf.concat([splits, tf.fill([self.num_replicas], splits[-1])], 0)  # there may be fewer batches
-
-            def run() -> Outputs:
-                replica = tf.distribute.get_replica_context().replica_id_in_sync_group % self.num_replicas
-                return self.on_rows(columns, chosen[bounds[replica] : bounds[replica + 1]])
-
-            return self.strategy.experimental_local_results(self.strategy.run(run))
-
-        return on_replicas
