@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, TfnlpError
 from tfnlp.rows import Rows, as_numpy, joined
 
 T = TypeVar("T")
@@ -140,18 +140,34 @@ def shared_rows(
 
     Returns:
         Rows of NumPy arrays, in the order of the items, without targets and groups.
+
+    Raises:
+        TfnlpError: of any worker, on all: none waits for one that has stopped.
     """
     number, count = workers(strategy)
     if len(items) < count:
         number, count = 0, 1
     bounds = [len(items) * worker // count for worker in range(count + 1)]
-    own: Rows = as_numpy(make(items[bounds[number] : bounds[number + 1]]))
+    own = items[bounds[number] : bounds[number + 1]]
     if count == 1:
-        return own
-    start = num_owners(items[: bounds[number]])
-    all_rows = of_all_workers(strategy, own._replace(row_to_record=own.row_to_record + start))
-    columns = {name: joined([rows.columns[name] for rows in all_rows]) for name in own.columns}
-    return Rows(columns, np.concatenate([rows.row_to_record for rows in all_rows]))
+        made: Rows = as_numpy(make(own))
+        return made
+    found = of_all_workers(strategy, _rows_or_error(make, own, num_owners(items[: bounds[number]])))
+    for part in found:
+        if isinstance(part, TfnlpError):
+            raise part
+    parts = [part for part in found if isinstance(part, Rows)]
+    columns = {name: joined([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return Rows(columns, np.concatenate([part.row_to_record for part in parts]))
+
+
+def _rows_or_error(make: Callable[[Sequence[T]], Rows], items: Sequence[T], start: int) -> Rows | TfnlpError:
+    """Make rows of a worker's items, which `row_to_record` counts from `start`; or return why there are none."""
+    try:
+        rows: Rows = as_numpy(make(items))
+    except TfnlpError as error:
+        return error
+    return rows._replace(row_to_record=rows.row_to_record + start)
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

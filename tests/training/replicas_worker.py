@@ -18,7 +18,9 @@ from tests.tasks.table_question_answering.test_task import named, write_tapas
 from tests.tiny import EXAMPLES, PAIRS, QUICK, RECORDS, TEXTS, UNNAMED, build_task
 from tfnlp import Seq2SeqLM, SequenceClassifier, TableQuestionAnswerer, TextEncoder, TokenClassifier
 from tfnlp._backend import keras, tf
-from tfnlp.errors import ArgumentError
+from tfnlp.errors import ArgumentError, DataError
+from tfnlp.replicas import all_together, shared_rows
+from tfnlp.rows import Column, Rows
 from tfnlp.running import Runner
 from tfnlp.tasks import perplexity
 from tfnlp.tokenization.tokenizer import Tokenizer
@@ -198,6 +200,20 @@ def make_text(strategy, texts, output):
             print(error)
 
 
+def fail_together(strategy, output):
+    """Make rows of two records, of which the second, another worker's, can't be used; write what is said of it."""
+
+    def make(numbers):
+        if 2 in numbers:
+            raise DataError("record 2: it can't be used.")
+        return Rows({"number": Column(np.array(numbers))}, np.arange(len(numbers)))
+
+    try:
+        all_together()(shared_rows)(strategy, [1, 2], make)
+    except DataError as error:
+        (output / "said.txt").write_text(str(error))
+
+
 def main(mode: str, output: Path, *names: str) -> None:
     """Train each, and ask."""
     strategy = strategy_of(mode)
@@ -206,6 +222,8 @@ def main(mode: str, output: Path, *names: str) -> None:
         task.save(output / "of chief" / name)
     for name in VALIDATED:
         validate(name, strategy, output)
+    if mode == "workers":
+        fail_together(strategy, output)
     if mode == "mirrored":
         ask_and_go_on(strategy, output)
 

@@ -126,6 +126,11 @@ def test_two_devices_validate_as_one_does(name, mirrored, alone):
 
 
 @pytest.mark.slow
+def test_no_worker_waits_for_one_that_can_not_use_its_records(workers):
+    assert [(output / "said.txt").read_text() for output in workers] == ["record 2: it can't be used."] * 2
+
+
+@pytest.mark.slow
 def test_the_chief_alone_writes(workers):
     chief, other = (list((output / "of chief").glob("*/model.safetensors")) for output in workers)
     assert len(chief) == len(LEARNERS)
