@@ -151,8 +151,8 @@ def ask_and_go_on(strategy, output):
         directory.mkdir(exist_ok=True)
         return build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK | {"hidden_dropout_prob": 0.3})
 
-    recipe = {"epochs": 2, "batch_size": 2, "learning_rate": 1e-3, "verbose": 0}
-    kept = {"checkpoint_dir": output / "training", "save_every": 2, **recipe}
+    recipe = {"epochs": 2, "batch_size": 3, "learning_rate": 1e-3, "verbose": 0}  # shares of one text and of two
+    kept = {"checkpoint_dir": output / "training", "save_every": 1, **recipe}
     with strategy.scope():
         whole, stopped, again = made(), made(), made()
     history = whole.fit(RECORDS, RECORDS, **recipe)

@@ -110,7 +110,7 @@ def fit(
     steps = batches.num_batches(counts, plan.batch_size)
     watch = Watch(
         directory=None if checkpoint_dir is None else _directory(task, plan, rows, validation, checkpoint_dir),
-        others=[task.checkpoint.generator.state],
+        reseed=lambda step: task.checkpoint.generator.reset([0, step, plan.seed]),
         save_every=save_every,
         metric=None if validation is None else f"val_{task.metric_of(validation)}",
         patience=plan.patience,
@@ -121,7 +121,6 @@ def fit(
     reports = [] if validation is None else [EpochReport(all_together()(task.evaluate), validation)]
     with task.checkpoint.scope(), compiled(task, plan, steps) as model:
         task.start_from(source, rows)
-        task.checkpoint.generator.reset_from_seed(plan.seed)
         history = model.fit(
             dataset, epochs=plan.epochs, steps_per_epoch=steps, callbacks=[*reports, *callbacks, watch], verbose=verbose
         )

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ class Watch(keras.callbacks.Callback):
         self,
         *,
         directory: TrainingDirectory | None,
-        others: Sequence[tf.Variable],
+        reseed: Callable[[int], None],
         save_every: int | None,
         metric: str | None,
         patience: int | None,
@@ -183,14 +183,15 @@ class Watch(keras.callbacks.Callback):
 
         Args:
             directory: to save to, whose newest state is gone on from; None: nothing is saved.
-            others: variables that are saved beside the model's and the optimizer's: the state of random numbers.
+            reseed: called before each step with its number, from 0: the random numbers of a step depend on that alone,
+                on every replica, so their state needs no saving.
             save_every: steps after which to save within an epoch; None: after epochs alone.
             metric: in the logs, that is watched; more is better. None: none is.
             patience: epochs without a better one after which training stops; None: it does not.
             keeps_best: whether the weights of the best epoch are those that stay.
         """
         super().__init__()
-        self._directory, self._others, self._save_every = directory, list(others), save_every
+        self._directory, self._reseed, self._save_every = directory, reseed, save_every
         self._metric, self._patience = metric, patience
         self._best = BestWeights(directory) if keeps_best else None
         found = None if directory is None else directory.load()
@@ -205,7 +206,7 @@ class Watch(keras.callbacks.Callback):
         """Give the model and its optimizer the state that was found, and let `fit` ask where to begin."""
         if self._found:
             self.model._training_state = self
-            self._assign(_named(self.model, self._others))
+            self._assign(_named(self.model))
 
     def _assign(self, variables: Mapping[str, tf.Variable]) -> None:
         for name, variable in variables.items():
@@ -217,6 +218,10 @@ class Watch(keras.callbacks.Callback):
         if self.position.step and self._found:
             self._assign(_trackers(self.model))
         self._found = {}
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Choose the random numbers of the step."""
+        self._reseed(self._number)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save every so many steps; the last of an epoch is saved with the epoch."""
@@ -266,15 +271,15 @@ class Watch(keras.callbacks.Callback):
     def _save(self, *, with_trackers: bool) -> None:
         if self._directory is None:
             return
-        variables = _named(self.model, self._others) | (_trackers(self.model) if with_trackers else {})
+        variables = _named(self.model) | (_trackers(self.model) if with_trackers else {})
         tensors = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
         self._directory.save(self.position, tensors, self._number)
 
 
-def _named(model: keras.Model, others: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
+def _named(model: keras.Model) -> dict[str, tf.Variable]:
     optimizer = model.optimizer
     of_optimizer = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
-    groups = {"weight": model.weights, "optimizer": of_optimizer, "random": others, "scale": _loss_scale(optimizer)}
+    groups = {"weight": model.weights, "optimizer": of_optimizer, "scale": _loss_scale(optimizer)}
     return {f"{group}.{i}": one for group, variables in groups.items() for i, one in enumerate(variables)}
 
 
