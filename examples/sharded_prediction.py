@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
 import tensorflow as tf
 
@@ -31,11 +32,14 @@ def answers(serve, texts: list[str]) -> Iterator[dict]:
 
 
 def main(model: str, pattern: str, output: str, share: str, shares: str) -> None:
+    files = sorted(glob.glob(pattern))
+    if not files:
+        sys.exit(f"{pattern}: there are no such files")
     loaded = tf.saved_model.load(model)
     serve = loaded.signatures["serving_default"]
     Path(output).mkdir(parents=True, exist_ok=True)
-    for file in sorted(glob.glob(pattern))[int(share) :: int(shares)]:
-        target = Path(output, file.strip("./").replace(os.sep, "-") + ".jsonl")
+    for file in files[int(share) :: int(shares)]:
+        target = Path(output, quote(file, safe="") + ".jsonl")  # no two files have the same
         if target.exists():
             continue
         draft = target.with_suffix(".draft")
@@ -47,4 +51,6 @@ def main(model: str, pattern: str, output: str, share: str, shares: str) -> None
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 6:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

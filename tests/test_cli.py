@@ -69,11 +69,37 @@ def test_train_evaluate_predict_export(checkpoints, conll, tmp_path):
 
 
 def test_evaluate(saved, conll, tmp_path):
-    report = tmp_path / "report.json"
+    report = tmp_path / "reports" / "report.json"
     found = run("evaluate", saved, "--data", conll, "--report", report, "--mode", "strict")
     assert found.exit_code == 0
     assert "micro avg" in found.output
     assert json.loads(report.read_text())["micro"]["f1"] == 1.0
+
+
+def test_several_files_and_other_names_of_columns(saved, conll, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    table = pandas.DataFrame(
+        {"wrods": [record["words"] for record in RECORDS], "labels": [record["labels"] for record in RECORDS]}
+    )
+    table.to_parquet(tmp_path / "data.parquet")
+    one, two = (
+        run("evaluate", saved, *files, "--report", tmp_path / "report.json").output
+        for files in (["--data", conll], ["--data", conll, "--data", tmp_path / "data.*onll"])
+    )
+    assert str(len(RECORDS)) in one.splitlines()[-2]
+    assert str(2 * len(RECORDS)) in two.splitlines()[-2], two
+    found = run("evaluate", saved, "--data", tmp_path / "data.parquet", "--rename", "wrods=words")
+    assert "micro avg" in found.output
+
+
+def test_where_to_write_is_looked_at_before(checkpoints, conll, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    for output, message in ((conll, "this is a file"), (tmp_path / "other", "the directory holds other files")):
+        command = ["token-classification", "--model", checkpoints["bert"], "--train", conll, "--output", output]
+        with pytest.raises(ArgumentError, match=message):
+            run("train", *command)
 
 
 def test_predict_from_a_file_and_from_standard_input(saved, tmp_path, monkeypatch):

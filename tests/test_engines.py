@@ -53,6 +53,8 @@ def objects_in(files):
 
 @pytest.mark.slow
 def test_shares_of_files(tagger, workplace):
+    with pytest.raises(AssertionError, match=r"none-\*\.txt: there are no such files"):
+        run("sharded_prediction", workplace, "1", "none-*.txt", "answers", "0", "1")
     for share in range(2):
         run("sharded_prediction", workplace, "1", "texts-*.txt", "answers", str(share), "2")
     files = sorted((workplace / "answers").glob("*.jsonl"))

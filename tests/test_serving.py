@@ -92,6 +92,12 @@ def test_warm_up_requests_are_those_of_the_api(fixed):
     assert record == expected.SerializeToString(deterministic=True)
 
 
+@pytest.mark.parametrize("name", ["warm_up", "samples"])
+def test_one_text_is_no_list_of_texts(tagger, tmp_path, name):
+    with pytest.raises(ArgumentError, match=f"`{name}` is a list of inputs, as `predict` takes them; it is 'Ada lives"):
+        tagger.export(tmp_path / "1", **{name: "Ada lives."})
+
+
 def test_an_older_request_to_warm_up_goes_with_its_model(tagger, tmp_path):
     tagger.export(tmp_path / "1", warm_up=TEXTS)
     (tmp_path / "1" / "notes.txt").write_text("mine")

@@ -109,6 +109,12 @@ def test_a_text_of_nothing_is_no_list(tmp_path):
     assert next(iter(as_source(file, OF_TEXTS))) == {"text": "x", "label": "y"}
 
 
+def test_a_list_of_strings_names_files(shards):
+    for files, missing in (([shards / "train-1.conll", "nope.conll"], "nope.conll"), (["nope.conll"], "nope.conll")):
+        with pytest.raises(DataError, match=rf"^{missing}: there is no such file"):
+            as_source([str(file) for file in files], LAYOUT)
+
+
 def test_patterns_of_nothing(tmp_path):
     pattern = str(tmp_path / "no-*.conll")
     for read in (read_records, lambda path: as_source(path, LAYOUT)):

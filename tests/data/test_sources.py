@@ -1,6 +1,6 @@
 import pytest
 
-from tfnlp.data.sources import as_source
+from tfnlp.data.sources import as_source, missing_fields
 from tfnlp.errors import ArgumentError, DataError, VersionError
 from tfnlp.labels import Span
 from tfnlp.tasks.text_classification.records import LAYOUT as TEXTS
@@ -147,8 +147,21 @@ def test_two_columns_of_one_meaning():
 
 def test_several_problems_are_told_at_once():
     with pytest.raises(DataError) as caught:
-        read([{"words": ["a"]}] * 9)
+        read([{"words": ["a"]}, {"text": ""}] * 9)
     assert len(str(caught.value).splitlines()) == 5
+
+
+def test_a_problem_of_all_records_is_told_once():
+    with pytest.raises(DataError) as caught:
+        read([RECORD, *[{"words": ["a"]}] * 9])
+    assert str(caught.value) == "the records: records 2 to 6, each: `labels` are missing."
+
+
+def test_a_field_that_is_spelled_otherwise():
+    assert missing_fields({"txet": "a", "label": "b"}, "text", "label") == (
+        "expected 'text' and 'label'; found ['label', 'txet']. Is 'txet' the 'text'? Rename it: "
+        "`rename={'txet': 'text'}`."
+    )
 
 
 def test_no_records():

@@ -152,6 +152,14 @@ def test_steps_that_xla_compiles(fresh):
     [
         ({"accumulate": 0}, "`accumulate` must be at least 1; it is 0"),
         ({"accumulate": 1.5}, "`accumulate` must be a whole number; it is 1.5"),
+        ({"accumulate": True}, "`accumulate` must be a whole number; it is True"),
+        ({"epochs": None}, "`epochs` must be a whole number; it is None"),
+        ({"jit_compile": "yes"}, "`jit_compile` must be True or False; it is 'yes'"),
+        *(
+            ({name: "a"}, f"`{name}` must be a number; it is 'a'")
+            for name in ("warmup", "layer_decay", "weight_decay", "max_gradient_norm", "label_smoothing", "ema")
+        ),
+        ({"weight_decay": -1}, "`weight_decay` must be a number, at least 0; it is -1"),
         ({"layer_decay": 0}, r"`layer_decay` must be in \(0, 1\]; it is 0"),
         ({"schedule": "step"}, r"`schedule` must be one of \('linear', 'cosine', 'constant'\); it is 'step'"),
         ({"accumulate": 2, "optimizer": "adam"}, "`accumulate` is of our own optimizer"),

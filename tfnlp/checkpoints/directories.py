@@ -49,14 +49,19 @@ def written_whole(directory: str | Path, *, is_older: Callable[[Path], bool]) ->
         yield draft
 
 
+def check_target(directory: Path, is_older: Callable[[Path], bool]) -> None:
+    """Raise `ArgumentError` if nothing can be written there: it is a file, or holds something else."""
+    if directory.exists() and not directory.is_dir():
+        raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
+    if directory.is_dir() and any(directory.iterdir()) and not is_older(directory):
+        raise _holds_others(directory, (path.name for path in directory.iterdir()))
+
+
 @contextmanager
 def _written_here(directory: Path, is_older: Callable[[Path], bool]) -> Iterator[Path]:
     """Give a temporary directory beside the target, and rename it if all goes well."""
     target = directory.absolute()
-    if target.exists() and not target.is_dir():
-        raise ArgumentError(f"{directory}: this is a file; name a directory to write to.")
-    if target.is_dir() and any(target.iterdir()) and not is_older(target):
-        raise _holds_others(directory, (path.name for path in target.iterdir()))
+    check_target(directory, is_older)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     draft, old = scratch / "new", scratch / "old"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.upstream import constant_variables, pytorch_aliases, pytorch_layout, pytorch_name
 from tfnlp.errors import CheckpointError
 from tfnlp.networks.own_heads import OwnHead
+from tfnlp.tensor_files import write_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ def pytorch_weights(model: keras.Model) -> dict[str, np.ndarray]:
 
 def save_safetensors(model: keras.Model, path: str | Path) -> None:
     """Write a head's weights to a safetensors file that PyTorch users load as it is."""
-    save_file(pytorch_weights(model), str(path), metadata={"format": "pt"})
+    write_tensors(pytorch_weights(model), path, metadata={"format": "pt"})
 
 
 def _places(model: keras.Model) -> Iterator[_Place]:

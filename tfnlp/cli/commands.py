@@ -13,7 +13,7 @@ import typer
 from tfnlp.cli.chatting import chat
 from tfnlp.cli.display import show_answers, show_report, stream_texts
 from tfnlp.cli.options import with_options
-from tfnlp.cli.reading import READING, read_data, read_inputs
+from tfnlp.cli.reading import READING, name_of, read_data, read_inputs
 from tfnlp.cli.training import train_app
 
 app = typer.Typer(
@@ -59,7 +59,10 @@ def main() -> None:
 def _evaluate(
     *,
     directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
-    data: Annotated[Path, typer.Option(help="Labelled data, in the files that the task is trained on.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Labelled data: a file, or a pattern in quotes; given again, another one beside."),
+    ],
     report: Annotated[Path | None, typer.Option(help="Also write the report as JSON.")] = None,
     mode: Annotated[
         Literal["default", "strict"] | None, typer.Option(help="How entities are read, as in seqeval.")
@@ -74,8 +77,9 @@ def _evaluate(
         raise tfnlp.ArgumentError(f"--mode says nothing to a {type(task).__name__}.")
     records = read_data(task, data, **reading)
     found = task.evaluate(records) if mode is None else task.evaluate(records, mode=mode)
-    show_report(found, data.name)
+    show_report(found, name_of(data))
     if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(found.to_json() + "\n", encoding="utf-8")
         typer.echo(f"report written to {report}")
 
@@ -136,12 +140,17 @@ def export(
     warm_up: Annotated[
         Path | None, typer.Option(help="Texts, one a line, that TensorFlow Serving answers while it loads the model.")
     ] = None,
+    max_entities: Annotated[
+        int | None, typer.Option(help="Entities of each text, of a TokenClassifier: outputs of that width.")
+    ] = None,
 ) -> None:
     """Write a SavedModel that takes strings and answers as `predict` does."""
     import tfnlp
 
     task = tfnlp.load(directory)
-    task.export(output, inputs=inputs or (), warm_up=() if warm_up is None else list(read_inputs(warm_up)))
+    settings = {} if max_entities is None else {"max_entities": max_entities}
+    texts = () if warm_up is None else list(read_inputs(warm_up))
+    task.export(output, inputs=inputs or (), warm_up=texts, **settings)
     typer.echo(f"exported to {output}, loaded again and compared with predict: equal")
 
 
@@ -161,6 +170,7 @@ def check_tokenizer(
     result = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
     typer.echo(str(result))
     if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(json.dumps(result.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"report written to {report}")
     if not result.is_exact:

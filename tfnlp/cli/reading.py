@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,22 +33,22 @@ READING: dict[str, inspect.Parameter] = {
 }
 
 
-def read_data(task: Any, path: Path, **options: Any) -> Any:
+def read_data(task: Any, paths: Sequence[Path], **options: Any) -> Any:
     """Read labelled data as the task's files are read.
 
     Args:
         task: whose records they are.
-        path: the file or directory.
+        paths: of files or directories, or patterns.
         options: of the reader, as the command line has them; None: not given.
     """
     from tfnlp.data.files import read_lines
     from tfnlp.errors import ArgumentError
 
     given = {name: value for name, value in options.items() if value is not None}
-    for name in sorted(set(given) - task.layout.options):
+    for name in sorted(set(given) - _options_of(task.layout, paths)):
         raise ArgumentError(f"--{name.replace('_', '-')} says nothing about files of a {type(task).__name__}.")
     if "columns" in given:
-        is_conllu = given.get("format") == "conllu" or ("format" not in given and ".conllu" in path.suffixes)
+        is_conllu = given.get("format") == "conllu" or ("format" not in given and ".conllu" in paths[0].suffixes)
         columns = given.pop("columns")
         given |= {"label": columns} if is_conllu else {"columns": [name.strip() for name in columns.split(",")]}
     if "rename" in given:
@@ -58,7 +58,20 @@ def read_data(task: Any, path: Path, **options: Any) -> Any:
         given["rename"] = {old.strip(): new.strip() for old, new in pairs}
     if "label_names" in given:
         given["label_names"] = list(read_lines(given["label_names"]))
-    return task.layout.read_file(path, **given)
+    return task.layout.read_file(paths[0] if len(paths) == 1 else paths, **given)
+
+
+def _options_of(layout: Any, paths: Sequence[Path]) -> frozenset[str]:
+    """Return the options that the reader of files has."""
+    from tfnlp.data import column_files
+
+    are_columns = all(column_files.reader_of_columns(path) is not None for path in paths)
+    return column_files.OPTIONS if are_columns else layout.options
+
+
+def name_of(paths: Sequence[Path]) -> str:
+    """Return what files are called together."""
+    return paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
 
 
 def read_inputs(file: Path | None) -> Iterator[Any]:

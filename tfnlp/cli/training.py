@@ -16,7 +16,8 @@ import typer
 
 from tfnlp.cli.display import show_report
 from tfnlp.cli.options import options_of, parameter, with_options
-from tfnlp.cli.reading import READING, read_data
+from tfnlp.cli.reading import READING, name_of, read_data
+from tfnlp.data.column_files import OPTIONS
 from tfnlp.paths import address_of
 from tfnlp.tasks.names import TASK_NAMES
 from tfnlp.tasks.settings import WindowSettings
@@ -57,9 +58,11 @@ _OWN = {
 def _train(
     *,
     model: Annotated[str, typer.Option(help="Directory or Hub name of a checkpoint.")],
-    train: Annotated[Path, typer.Option(help="Training data.")],
+    train: Annotated[
+        list[Path], typer.Option(help="Training data: a file, or a pattern in quotes; given again, another one beside.")
+    ],
     output: Annotated[Path, typer.Option(help="Directory to write the model to.")],
-    dev: Annotated[Path | None, typer.Option(help="Data to evaluate after every epoch.")] = None,
+    dev: Annotated[list[Path] | None, typer.Option(help="Data to evaluate after every epoch.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with a training that stopped.")] = False,
     save_every: Annotated[
         int | None, typer.Option(help="Steps after which to save the state of training; else every epoch.")
@@ -79,17 +82,20 @@ def _train(
         given: `name` of the task, `settings`, `recipe` and `reading` by name, and what to do `after`.
     """
     import tfnlp
+    from tfnlp.checkpoints.directories import check_target, holds_checkpoint
 
     needs_dev = "patience" if "patience" in given["recipe"] else next(iter(given["after"]), None)
-    if needs_dev is not None and dev is None:
+    if needs_dev is not None and not dev:
         raise typer.BadParameter(f"--{needs_dev.replace('_', '-')} needs --dev")
     address = address_of(output)
     target = output.resolve() if address is None else address
     state = (output.resolve().parent if address is None else Path.cwd()) / f"{output.name}-training"
     _check_state(state, resume=resume)
+    if address is None:
+        check_target(output, holds_checkpoint)
     seed = {"seed": given["recipe"]["seed"]} if "seed" in given["recipe"] else {}
     task = getattr(tfnlp, TASK_NAMES[given["name"]][1]).from_pretrained(model, **seed, **given["settings"])
-    held_out = None if dev is None else read_data(task, dev, **given["reading"])
+    held_out = read_data(task, dev, **given["reading"]) if dev else None
     records = read_data(task, train, **given["reading"])
     try:
         task.fit(records, held_out, checkpoint_dir=state, save_every=save_every, **given["recipe"])
@@ -102,8 +108,8 @@ def _train(
         task.save(target)
     shutil.rmtree(state)
     typer.echo(f"saved to {target}")
-    if dev is not None:
-        show_report(task.evaluate(held_out), dev.name)
+    if dev:
+        show_report(task.evaluate(held_out), name_of(dev))
 
 
 def _check_state(state: Path, *, resume: bool) -> None:
@@ -134,7 +140,7 @@ def _register(name: str, package: str, class_name: str) -> None:
         of_settings.append(_OWN[name])
     of_recipe = options_of(Recipe, without={option.name for option in of_settings})  # a setting is for training, too
     layout = importlib.import_module(f"tfnlp.tasks.{package}.records").LAYOUT
-    of_reading = [READING[option] for option in READING if option in layout.options]
+    of_reading = [READING[option] for option in READING if option in layout.options | OPTIONS]
     after = {
         option: inspect.Parameter(
             option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, typer.Option(help=help_)]

@@ -9,9 +9,10 @@ from typing import Any
 
 from tfnlp.data.files import OnError, Record, Records, existing_file, not_empty, unpacked_suffix
 from tfnlp.data.tables import check_names, renamed
-from tfnlp.errors import DataError, VersionError
+from tfnlp.errors import ArgumentError, DataError, VersionError
 
 Read = Callable[[Path], Iterator[tuple[list[str], Iterable[Record]]]]  # columns, and records that have them; in parts
+OPTIONS = frozenset({"rename", "on_error"})  # that readers of such files have
 _ROWS = 4096  # of a Parquet file, in memory together
 # Fields that are lists, also in a TFRecord file in which each of them has one item.
 _LISTS = {"words", "tokens", "labels", "tags", "ner_tags", "pos_tags", "choices"}
@@ -23,7 +24,12 @@ def reader_of_columns(path: str | Path) -> Callable[..., Records] | None:
     if read is None:
         return None
 
-    def reader(path: str | Path, *, rename: Mapping[str, str] | None = None, on_error: OnError = "raise") -> Records:
+    def reader(
+        path: str | Path, *, rename: Mapping[str, str] | None = None, on_error: OnError = "raise", **others: Any
+    ) -> Records:
+        if others:
+            names = ", ".join(f"`{name}=`" for name in sorted(others))
+            raise ArgumentError(f"{path}: Parquet, Excel and TFRecord files take no {names}.")
         file = existing_file(path)
         return Records(file, lambda: _records(file, read(file), rename or {}), on_error)
 

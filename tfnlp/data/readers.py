@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.annotations import annotated_text, named, read_brat
+from tfnlp.data.column_files import reader_of_columns
 from tfnlp.data.conll import read_conll, read_conllu
 from tfnlp.data.files import (
     OnError,
@@ -152,21 +153,24 @@ _READERS: dict[str, Callable[..., Records]] = {
 
 @of_several_files
 def read_records(path: str | Path, *, format: str | None = None, **options: Any) -> Records:
-    """Read a file in the format that its name tells: `.conll`, `.conllu`, `.jsonl` and their kin, or a folder of brat.
+    """Read a file in the format that its name tells: `.conll`, `.parquet`, `.jsonl` and their kin, or a folder of brat.
 
     Args:
         path: the file or folder.
         format: `conll`, `conllu`, `jsonl`, `kaggle` or `brat`, where the name does not tell.
-        options: passed to the reader.
+        options: passed to the reader; of Parquet, Excel and TFRecord files, `rename` and `on_error`.
 
     Raises:
         ArgumentError: if neither the name nor `format` tells the format.
     """
+    reader = reader_of_columns(path) if format is None else None
+    if reader is not None:
+        return reader(path, **options)
     by_name = "brat" if local_path(path).is_dir() else _FORMATS.get(unpacked_suffix(Path(path)), "")
     name = format or by_name
     if name not in _READERS:
         raise ArgumentError(
             f"{path}: can't tell the format from the name. Pass `format=` one of {sorted(_READERS)}, or name the file "
-            f"with one of {sorted(_FORMATS)}. `fit` and `evaluate` take Parquet and Excel files as well."
+            f"with one of {sorted(_FORMATS)}, or as a Parquet, Excel or TFRecord file."
         )
     return _READERS[name](path, **options)

@@ -6,11 +6,12 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from tfnlp.data.column_files import reader_of_columns
-from tfnlp.data.files import Files, OnError, Record, Records, are_files, of_several_files
+from tfnlp.data.files import Files, OnError, Record, Records, of_several_files
 from tfnlp.errors import ArgumentError, DataError
 
 logger = logging.getLogger(__name__)
@@ -71,14 +72,7 @@ class Layout:
         return of_several_files(self._read_one)(path, **options)
 
     def _read_one(self, path: str | Path, **options: Any) -> Records:
-        reader = reader_of_columns(path)
-        if reader is None:
-            return self.read(path, **options)
-        unknown = sorted(set(options) - {"rename", "on_error"})
-        if unknown:
-            raise ArgumentError(
-                f"{path}: Parquet, Excel and TFRecord files take no {', '.join(f'`{name}=`' for name in unknown)}."
-            )
+        reader = reader_of_columns(path) or self.read
         return reader(path, **options)
 
 
@@ -92,7 +86,7 @@ def as_source(data: Any, layout: Layout) -> Source:
     """
     if isinstance(data, Source):
         return data
-    if isinstance(data, (str, os.PathLike)) or are_files(data):
+    if isinstance(data, (str, os.PathLike)) or _are_names(data):
         data = layout.read_file(data)
     if isinstance(data, Records):
         return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True, on_error=data.on_error)
@@ -113,6 +107,11 @@ def as_source(data: Any, layout: Layout) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, Mapping):
         return Source("the records", lambda: _renamed(data, layout), is_stream=not isinstance(data, (list, tuple)))
     raise ArgumentError(f"can't read records from {type(data).__name__}: pass a file, a list of dicts, or a dataset.")
+
+
+def _are_names(data: Any) -> bool:
+    """Tell whether data is a list of strings and paths, which are no records: files."""
+    return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, os.PathLike)) for one in data)
 
 
 def _renamed(records: Iterable[Any], layout: Layout) -> Iterator[Record]:
@@ -189,26 +188,44 @@ def checked(
         DataError: naming the first records that are wrong, and why, or if there are none. Where the source skips such
             records, they are counted and reported, and only if none is left, or more than half is wrong, it is raised.
     """
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     count = num_wrong = 0
     skips = source.on_error == "skip"
     for count, record in enumerate(source, start=1):
         reason = problem(record)
         if reason:
             num_wrong += 1
-            problems = [*problems, f"{source.name}: record {count}: {reason}"][:MAX_PROBLEMS]
+            problems = [*problems, (count, reason)][:MAX_PROBLEMS]
             if not skips and num_wrong == MAX_PROBLEMS:
                 break
         elif skips or not problems:
             yield uniform(record)
     if problems and (not skips or 2 * num_wrong > count):
-        hint = "" if skips else "\nRead the file with `on_error='skip'` to leave such records out."
-        raise DataError("\n".join(problems) + (hint if source.is_stream and len(problems) == MAX_PROBLEMS else ""))
+        raise DataError(_described(problems, source, may_skip=source.is_stream and not skips))
     if problems:
-        first = "; ".join(line.removeprefix(f"{source.name}: ") for line in problems[:3])
+        first = "; ".join(f"record {number}: {reason}" for number, reason in problems[:3])
         source.report(logging.WARNING, f"{num_wrong} of {count} records are left out: {first}")
     if not count:
         raise DataError(f"{source.name}: there are no records.")
+
+
+def _described(problems: list[tuple[int, str]], source: Source, *, may_skip: bool) -> str:
+    """Say what is wrong with the first records: once, where all of them have the same."""
+    if len(problems) == MAX_PROBLEMS and len({reason for _, reason in problems}) == 1:
+        (first, reason), (last, _) = problems[0], problems[-1]
+        return f"{source.name}: records {first} to {last}, each: {reason}"
+    lines = [f"{source.name}: record {number}: {reason}" for number, reason in problems]
+    if may_skip and len(problems) == MAX_PROBLEMS:
+        lines.append("Read the file with `on_error='skip'` to leave such records out.")
+    return "\n".join(lines)
+
+
+def missing_fields(record: Record, *names: str) -> str:
+    """Return what to say of a record that lacks one of these fields."""
+    wanted, found = " and ".join(map(repr, names)), sorted(map(str, record))
+    near = [(other, name) for name in names if name not in found for other in get_close_matches(name, found, n=1)]
+    hint = "".join(f" Is {other!r} the {name!r}? Rename it: `rename={{{other!r}: {name!r}}}`." for other, name in near)
+    return f"expected {wanted}; found {found}.{hint}"
 
 
 def as_record(

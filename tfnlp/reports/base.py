@@ -9,6 +9,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from tfnlp.errors import VersionError
+
 
 class BaseReport(abc.ABC):
     """Something to look at as a table: in a terminal, in a notebook, or as JSON.
@@ -63,6 +65,19 @@ class BaseReport(abc.ABC):
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
         )
         return f"<table><tr>{header}</tr>{body}</table><p>{html.escape(self.caption)}</p>"
+
+
+def plotting() -> Any:
+    """Return matplotlib's `pyplot`.
+
+    Raises:
+        VersionError: if matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise VersionError(f"plots are drawn by matplotlib: `pip install matplotlib`. {error}") from error
+    return pyplot
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tfnlp.reports.base import plotting
+
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
@@ -25,10 +27,9 @@ class ConfusionMatrix:
             axes: to draw in; None: those of a new figure.
 
         Raises:
-            ImportError: if matplotlib is not installed; `pip install matplotlib` puts that right.
+            VersionError: if matplotlib is not installed.
         """
-        from matplotlib import pyplot
-
+        pyplot = plotting()
         axes = pyplot.subplots(figsize=(2 + 0.5 * len(self.labels),) * 2)[1] if axes is None else axes
         shares = [[count / max(sum(row), 1) for count in row] for row in self.counts]
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

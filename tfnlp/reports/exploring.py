@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from tfnlp.reports.base import BaseReport
+from tfnlp.reports.base import BaseReport, plotting
 
-_SHOWN = 80  # characters of a record in a table
+_SHOWN = 160  # characters of a field of a record
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,9 @@ class RateReport:
             axes: to draw in; None: those of a new figure.
 
         Raises:
-            ImportError: if matplotlib is not installed; `pip install matplotlib` puts that right.
+            VersionError: if matplotlib is not installed.
         """
-        from matplotlib import pyplot
-
+        pyplot = plotting()
         axes = pyplot.subplots()[1] if axes is None else axes
         axes.plot(self.rates, self.losses)
         if self.suggested is not None:
@@ -96,7 +96,7 @@ class LossReport(BaseReport):
     def rows(self) -> list[tuple[str, ...]]:
         """Return a row for each record."""
         return [
-            (str(one.number), f"{one.loss:.3f}", _short(_as_json(one.record)), _short(str(one.answer)))
+            (str(one.number), f"{one.loss:.3f}", "\n".join(_written(one.record)), _short(str(one.answer)))
             for one in self.records
         ]
 
@@ -116,15 +116,26 @@ class LossReport(BaseReport):
 
     def __str__(self) -> str:
         lines = [
-            f"{number:>8} {loss:>9}  {record}\n{'':18}  -> {answer}" for number, loss, record, answer in self.rows()
+            "\n".join([f"{number:>8} {loss:>9}", *(f"    {line}" for line in record.split("\n")), f"    -> {answer}"])
+            for number, loss, record, answer in self.rows()
         ]
         return "\n".join([f"{'record':>8} {'loss':>9}", *lines, self.caption])
 
 
-def _as_json(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, default=str)
+def _written(record: dict[str, Any]) -> list[str]:
+    """Write down the fields of a record, a line each; a list of texts as one text."""
+    fields = {name: value for name, value in record.items() if value is not None}
+    return [_short(f"{name}: {_plain(value)}") for name, value in fields.items()]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
+        return " ".join(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(text.split()))  # of scores, three digits are enough
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -24,7 +24,7 @@ from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
 from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
-from tfnlp.training.resuming import TrainingDirectory, Watch
+from tfnlp.training.resuming import DIGEST, TrainingDirectory, Watch
 
 
 def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
@@ -46,7 +46,8 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
     """
     if task.checkpoint.strategy.num_replicas_in_sync > 1:
         raise ArgumentError(
-            "`dataset` yields whole batches, of which Keras would cut pairs and choices apart: call `fit`."
+            "`dataset` yields whole batches, which Keras would cut for the replicas anywhere, between two texts of a "
+            "pair: call `fit`."
         )
     dataset = batches.build_dataset(
         _row_source(task, task.source(records)), task.preprocessor, task.targets, longest=task.settings.max_length,
@@ -199,6 +200,7 @@ def _directory(
 
 def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
+    of_validation = None if validation is None else _digest(repr(record).encode() for record in validation)
     optimizer = None if plan.optimizer is None else keras.optimizers.get(plan.optimizer).get_config()
     labels = None if task.labels is None else task.labels.names
     configuration = None if task.config is None else task.config.to_json_string()
@@ -208,13 +210,16 @@ def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) 
         "labels": labels,
         **task.own_settings,
         **vars(plan),
+        "keep": plan.keeps,
         "optimizer": optimizer,
         "precision": plan.precision or precision_of(task.settings),
         "network": "transformers" if task.checkpoint.runs_head else None,
-        "configuration": _digest([repr(configuration).encode()]),
+        f"{DIGEST}configuration": _digest([repr(configuration).encode()]),
         "checkpoint": task.checkpoint.origin,
-        "data": _digest(_bytes_of(array) for chunk in rows for array in tf.nest.flatten(chunk) if array is not None),
-        "validation": None if validation is None else _digest(repr(record).encode() for record in validation),
+        f"{DIGEST}training data": _digest(
+            _bytes_of(array) for chunk in rows for array in tf.nest.flatten(chunk) if array is not None
+        ),
+        f"{DIGEST}validation data": of_validation,
     }
 
 

@@ -90,6 +90,9 @@ def export(
             instead.
         ArgumentError: if the directory holds something else than a SavedModel, or an option can't be an input.
     """
+    for name, given in (("samples", samples), ("warm_up", warm_up)):
+        if isinstance(given, (str, dict)):
+            raise ArgumentError(f"`{name}` is a list of inputs, as `predict` takes them; it is {given!r:.80}.")
     if not is_chief(task.checkpoint.strategy):
         return
     if precision is not None or settings:

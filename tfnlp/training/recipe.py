@@ -12,6 +12,13 @@ from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.precision import Precision, check_precision
 
 ScheduleName = Literal["linear", "cosine", "constant"]
+_NUMBERS = ("learning_rate", "warmup", "layer_decay", "weight_decay", "max_gradient_norm", "label_smoothing", "ema")
+_OPTIONAL = ("patience", "ema")
+_TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
+    (("epochs", "batch_size", "seed", "accumulate", "patience"), Integral, "a whole number"),
+    (_NUMBERS, Real, "a number"),
+    (("jit_compile",), bool, "True or False"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +73,13 @@ class Recipe:
     keep: Literal["last", "best"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "seed", "accumulate"):
-            if not isinstance(getattr(self, name), Integral):
-                raise ArgumentError(f"`{name}` must be a whole number; it is {getattr(self, name)!r}.")
+        self._check_types()
         self._check_steps()
         if self.epochs < 1 or self.batch_size < 1:
             raise ArgumentError(f"`epochs` and `batch_size` must be at least 1: {self.epochs}, {self.batch_size}.")
-        if not isinstance(self.learning_rate, Real) or not 0 <= self.learning_rate < math.inf:
-            raise ArgumentError(f"`learning_rate` must be a number, at least 0; it is {self.learning_rate!r}.")
+        for name in ("learning_rate", "weight_decay", "max_gradient_norm"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ArgumentError(f"`{name}` must be a number, at least 0; it is {getattr(self, name)!r}.")
         if isinstance(self.label_weights, str) and self.label_weights != "balanced":
             raise ArgumentError(f"`label_weights` must be a dict or 'balanced'; it is {self.label_weights!r}.")
         self._check_choice_of_weights()
@@ -82,6 +88,14 @@ class Recipe:
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
+
+    def _check_types(self) -> None:
+        for names, kind, said in _TYPES:
+            for name in names:
+                value = getattr(self, name)
+                is_other = isinstance(value, bool) != (kind is bool)  # True is a number to Python
+                if (value is not None or name not in _OPTIONAL) and (is_other or not isinstance(value, kind)):
+                    raise ArgumentError(f"`{name}` must be {said}; it is {value!r}.")
 
     def _check_steps(self) -> None:
         if self.accumulate < 1:
@@ -98,7 +112,7 @@ class Recipe:
             raise ArgumentError(f"`{changed[0]}` is of our own optimizer: leave it out, or leave out `optimizer`.")
 
     def _check_choice_of_weights(self) -> None:
-        if self.patience is not None and (not isinstance(self.patience, Integral) or self.patience < 1):
+        if self.patience is not None and self.patience < 1:
             raise ArgumentError(f"`patience` must be a whole number, at least 1; it is {self.patience!r}.")
         if self.keep not in (None, "last", "best"):
             raise ArgumentError(f"`keep` must be 'last' or 'best'; it is {self.keep!r}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -13,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from tfnlp._backend import keras, tf
 from tfnlp.errors import CheckpointError
 from tfnlp.paths import local_path
+from tfnlp.tensor_files import write_tensors
 from tfnlp.training.averaging import averaged, take_averages
 
 _TENSORS, _FACTS = "state.safetensors", "state.json"
 _STEP, _DRAFT = "step-", ".draft-"
+DIGEST = "digest of "  # begins the name of what is known by a digest, which says nothing to a reader
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -71,7 +75,7 @@ class TrainingDirectory:
         for left in self.path.glob(f"{_DRAFT}*"):  # by a process that was killed while it wrote
             shutil.rmtree(left)
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.path))
-        save_file(dict(tensors), draft / _TENSORS)
+        write_tensors(tensors, draft / _TENSORS)
         facts = {"position": vars(position), "training": self._description}
         (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, target)
@@ -105,7 +109,9 @@ class TrainingDirectory:
     def _check(self, found: Mapping[str, Any]) -> None:
         wanted = self._description
         different = [
-            f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}"
+            f"the {name.removeprefix(DIGEST)} is another"
+            if name.startswith(DIGEST)
+            else f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}"
             for name in {**found, **wanted}
             if found.get(name) != wanted.get(name)
         ]
@@ -142,7 +148,7 @@ class BestWeights:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         draft = self._file.with_suffix(".draft")
-        save_file(tensors, draft)
+        write_tensors(tensors, draft)
         os.replace(draft, self._file)
 
     def restore(self, weights: Sequence[tf.Variable]) -> None:
@@ -196,6 +202,9 @@ class Watch(keras.callbacks.Callback):
         self._best = BestWeights(directory) if keeps_best else None
         found = None if directory is None else directory.load()
         self.position, self._found = (Position(), {}) if found is None else found
+        if directory is not None and found is not None:
+            epoch, step = self.position.epoch, self.position.step
+            logger.info("%s: going on after %d epochs and %d steps", directory.path, epoch, step)
 
     def maybe_load_initial_counters_from_ckpt(self, steps: Any, epoch: int, mode: Any = None) -> tuple[int, int]:
         """Tell Keras's `fit` at which epoch and step to begin; its own BackupAndRestore does it by this name."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import read_texts
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
 
 LAYOUT = Layout(
     read=read_texts,
@@ -25,7 +25,7 @@ def checked_texts(source: Source) -> Iterator[str]:
 
     def problem(record: Record) -> str | None:
         if "text" not in record:
-            return f"expected 'text'; found {sorted(map(str, record))}."
+            return missing_fields(record, "text")
         return text_problem(record["text"], "text")
 
     return (record["text"] for record in checked(source, problem, lambda record: record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
 from tfnlp.data.tables import read_examples
 
 LAYOUT = Layout(
@@ -37,7 +37,7 @@ def checked_pairs(source: Source, *, source_lang: str = "") -> Iterator[Record]:
         record = uniform(record)
         for name in ("text", "target"):
             if name not in record:
-                return f"expected 'text' and 'target'; found {sorted(map(str, record))}."
+                return missing_fields(record, "text", "target")
             reason = text_problem(record[name], name)
             if reason is not None:
                 return reason

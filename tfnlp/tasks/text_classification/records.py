@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
 from tfnlp.data.tables import read_examples
 from tfnlp.errors import DataError
 
@@ -61,7 +61,7 @@ def example_problem(record: Record, *, may_be_empty: bool = False) -> str | None
     if "question" in record:
         return "it has a 'question': name the two texts of a pair `text` and `text_pair`."
     if "text" not in record:
-        return f"expected 'text' and 'label'; found {sorted(map(str, record))}."
+        return missing_fields(record, "text", "label")
     problem = text_problem(record["text"], "text", may_be_empty=may_be_empty)
     if problem is None and record.get("text_pair") is not None:
         problem = text_problem(record["text_pair"], "text_pair", may_be_empty=may_be_empty)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.directories import TRANSITIONS
@@ -15,6 +14,7 @@ from tfnlp.checkpoints.weight_files import SafetensorsFile
 from tfnlp.errors import CheckpointError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.networks.crf import TransitionScores
+from tfnlp.tensor_files import write_tensors
 
 
 def counted(rows: Iterable[np.ndarray], num_labels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ def load_transitions(layer: TransitionScores, checkpoint: Checkpoint) -> bool:
 
 def save_transitions(layer: TransitionScores, directory: Path) -> None:
     """Write `crf.safetensors`, under the names that pytorch-crf gives its weights."""
-    save_file({name: variable.numpy() for name, variable in _named(layer).items()}, directory / TRANSITIONS)
+    write_tensors({name: variable.numpy() for name, variable in _named(layer).items()}, directory / TRANSITIONS)
 
 
 def _named(layer: TransitionScores) -> dict[str, Any]:
