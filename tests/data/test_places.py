@@ -111,7 +111,7 @@ def test_a_text_of_nothing_is_no_list(tmp_path):
 
 def test_a_list_of_strings_names_files(shards):
     for files, missing in (([shards / "train-1.conll", "nope.conll"], "nope.conll"), (["nope.conll"], "nope.conll")):
-        with pytest.raises(DataError, match=rf"^{missing}: there is no such file"):
+        with pytest.raises(DataError, match=rf"^a record must be a dict, and there is no file '{missing}'\.$"):
             as_source([str(file) for file in files], LAYOUT)
 
 

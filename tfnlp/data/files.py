@@ -86,10 +86,11 @@ def are_files(data: Any) -> bool:
 
     Texts may begin with an address of the web, so such a string is none here.
     """
-    return isinstance(data, (list, tuple)) and bool(data) and all(map(_is_file, data))
+    return isinstance(data, (list, tuple)) and bool(data) and all(map(is_file, data))
 
 
-def _is_file(item: Any) -> bool:
+def is_file(item: Any) -> bool:
+    """Tell whether an item of a list names a file, or a pattern of files."""
     if not isinstance(item, str):
         return isinstance(item, os.PathLike)
     if os.path.isfile(item) or (address_of(item) is not None and not re.search(r"^https?:|\s", item)):

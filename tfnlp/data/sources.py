@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.column_files import reader_of_columns
-from tfnlp.data.files import Files, OnError, Record, Records, of_several_files
+from tfnlp.data.files import Files, OnError, Record, Records, are_files, is_file, of_several_files
 from tfnlp.errors import ArgumentError, DataError
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def as_source(data: Any, layout: Layout) -> Source:
     """
     if isinstance(data, Source):
         return data
-    if isinstance(data, (str, os.PathLike)) or _are_names(data):
+    if isinstance(data, (str, os.PathLike)) or are_files(data):
         data = layout.read_file(data)
     if isinstance(data, Records):
         return Source(str(data.path), lambda: _renamed(data, layout), is_stream=True, on_error=data.on_error)
@@ -99,6 +99,10 @@ def as_source(data: Any, layout: Layout) -> Source:
         return Source("the dataset", lambda: _from_datasets(data, layout), is_stream=True)
     if hasattr(data, "as_numpy_iterator"):
         return Source("the tf.data.Dataset", lambda: _from_tf_data(data, layout), is_stream=True)
+    if isinstance(data, (list, tuple)):
+        strange = next((item for item in data if isinstance(item, str) and not is_file(item)), None)
+        if strange is not None:
+            raise DataError(f"a record must be a dict, and there is no file {strange!r:.80}.")
     if isinstance(data, Iterator):
         raise ArgumentError(
             "an iterator can be read only once, and training reads its data several times: pass a list, a file, or an "
@@ -107,11 +111,6 @@ def as_source(data: Any, layout: Layout) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, Mapping):
         return Source("the records", lambda: _renamed(data, layout), is_stream=not isinstance(data, (list, tuple)))
     raise ArgumentError(f"can't read records from {type(data).__name__}: pass a file, a list of dicts, or a dataset.")
-
-
-def _are_names(data: Any) -> bool:
-    """Tell whether data is a list of strings and paths, which are no records: files."""
-    return isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, os.PathLike)) for one in data)
 
 
 def _renamed(records: Iterable[Any], layout: Layout) -> Iterator[Record]:
