@@ -99,18 +99,23 @@ def as_source(data: Any, layout: Layout) -> Source:
         return Source("the dataset", lambda: _from_datasets(data, layout), is_stream=True)
     if hasattr(data, "as_numpy_iterator"):
         return Source("the tf.data.Dataset", lambda: _from_tf_data(data, layout), is_stream=True)
-    if isinstance(data, (list, tuple)):
-        strange = next((item for item in data if isinstance(item, str) and not is_file(item)), None)
-        if strange is not None:
-            raise DataError(f"a record must be a dict, and there is no file {strange!r:.80}.")
     if isinstance(data, Iterator):
         raise ArgumentError(
             "an iterator can be read only once, and training reads its data several times: pass a list, a file, or an "
             "object whose `__iter__` starts anew."
         )
     if isinstance(data, Iterable) and not isinstance(data, Mapping):
+        _check_names(data)
         return Source("the records", lambda: _renamed(data, layout), is_stream=not isinstance(data, (list, tuple)))
     raise ArgumentError(f"can't read records from {type(data).__name__}: pass a file, a list of dicts, or a dataset.")
+
+
+def _check_names(data: Iterable[Any]) -> None:
+    """Raise `DataError` if a list holds a string, which can't be a record, and no file has this name."""
+    names = data if isinstance(data, (list, tuple)) else ()
+    strange = next((item for item in names if isinstance(item, str) and not is_file(item)), None)
+    if strange is not None:
+        raise DataError(f"a record must be a dict, and there is no file {strange!r:.80}.")
 
 
 def _renamed(records: Iterable[Any], layout: Layout) -> Iterator[Record]:
