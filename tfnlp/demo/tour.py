@@ -101,6 +101,8 @@ def run(
         folder = Path(scratch) if output is None else output
         ner.save(folder / "model")
         say(f"\n4. Saved to {folder / 'model'}, which transformers on PyTorch loads as well.")
+        if output is None:
+            say("   The directory goes when this ends: `tfnlp demo --output DIR` keeps it.")
         saved_model = folder / "serving" / "1"
         ner.export(saved_model, samples=SENTENCES)
         say(f"5. Exported to {saved_model}: strings in, entities out. Loaded again and asked:")

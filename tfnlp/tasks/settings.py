@@ -18,7 +18,7 @@ class Settings:
     """What a task remembers beside the network: its part of `tfnlp.json`.
 
     Attributes:
-        max_length: the most elements in a row.
+        max_length: the most tokens in a row.
     """
 
     of_model: ClassVar[tuple[str, ...]] = ()  # fields that the Keras model is built by

@@ -30,10 +30,10 @@ class Recipe:
         batch_size: rows in a batch.
         learning_rate: at its peak.
         warmup: the share of all steps in which the learning rate rises, in [0, 1).
-        schedule: of the learning rate in the others: it falls to 0 in a line (`linear`) or as a `cosine`, or stays
+        schedule: of the learning rate after that: it falls to 0 in a line (`linear`) or as a `cosine`, or stays
             `constant`.
         layer_decay: what the learning rate is multiplied with from each layer to the one below it, in (0, 1].
-        accumulate: batches whose gradients make a step together, as their mean.
+        accumulate: how many batches make one step, by the mean of their gradients.
         freeze: weights that stay as they are: `embeddings`; `encoder`, which is all but the task's own layers; or a
             list of regular expressions, of which one is found in PyTorch's name of a weight.
         jit_compile: compile steps by XLA, each length of rows anew, which takes long and pays for long trainings.
