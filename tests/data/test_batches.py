@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.tiny import build_tokenizer
 from tfnlp._backend import tf
 from tfnlp.data.batches import (
-    RowSource,
     Target,
     bucket_lengths,
     build_dataset,
@@ -19,6 +18,7 @@ from tfnlp.data.batches import (
     num_batches,
     token_batches,
 )
+from tfnlp.data.row_source import RowSource
 from tfnlp.preprocessor import Preprocessor
 from tfnlp.rows import Column, Rows
 from tfnlp.tokenization.tokenizer import Tokenizer

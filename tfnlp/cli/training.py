@@ -113,7 +113,7 @@ def _train(
 
 
 def _check_state(state: Path, *, resume: bool) -> None:
-    from tfnlp.training.resuming import states_in
+    from tfnlp.training.training_directory import states_in
 
     is_there = bool(states_in(state))
     if is_there and not resume:
@@ -123,7 +123,7 @@ def _check_state(state: Path, *, resume: bool) -> None:
 
 
 def _say_how_to_go_on(state: Path) -> None:
-    from tfnlp.training.resuming import states_in
+    from tfnlp.training.training_directory import states_in
 
     if states_in(state):
         command = [word for word in sys.argv[1:] if word != "--resume"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.data.row_source import RowSource
 from tfnlp.labels import IGNORE_ID
 from tfnlp.padding import Side, filled, size_of
 from tfnlp.preprocessor import Preprocessor
@@ -47,46 +44,6 @@ class Target:
     dtype: str = "int32"
     shape: tuple[int, ...] = ()
     fill: float = IGNORE_ID
-
-
-@dataclass
-class RowSource:
-    """Rows that can be read again and again.
-
-    Attributes:
-        read: yields rows from the first, many at a time.
-        is_stream: whether to make them anew at every reading; else the first reading is kept.
-        is_kept: whether the first reading is kept, also of a stream, in a temporary file.
-    """
-
-    read: Callable[[], Iterable[Rows]]
-    is_stream: bool
-    is_kept: bool = False
-    _kept: Iterable[Rows] | None = field(default=None, repr=False)
-
-    def __iter__(self) -> Iterator[Rows]:
-        if self.is_stream and not self.is_kept:
-            return iter(self.read())
-        if self._kept is None:
-            self._kept = KeptOnDisk(self.read()) if self.is_stream else list(self.read())
-        return iter(self._kept)
-
-
-class KeptOnDisk:
-    """Rows in a temporary file, which goes when this does."""
-
-    def __init__(self, rows: Iterable[Rows]) -> None:
-        directory = mkdtemp(prefix="tfnlp-rows-")
-        weakref.finalize(self, rmtree, directory)
-        self._path = Path(directory, "rows")
-        with open(self._path, "wb") as file:
-            for chunk in rows:
-                pickle.dump(chunk, file)
-
-    def __iter__(self) -> Iterator[Rows]:
-        with open(self._path, "rb") as file:
-            while file.peek(1):
-                yield pickle.load(file)
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:

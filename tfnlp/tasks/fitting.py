@@ -13,7 +13,7 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.data import batches
-from tfnlp.data.batches import RowSource
+from tfnlp.data.row_source import RowSource
 from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, CheckpointError
@@ -24,7 +24,8 @@ from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
 from tfnlp.training.optimizer import prepare_first_step
 from tfnlp.training.recipe import Recipe
-from tfnlp.training.resuming import DIGEST, TrainingDirectory, Watch
+from tfnlp.training.resuming import Watch
+from tfnlp.training.training_directory import DIGEST, TrainingDirectory
 
 
 def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = False, seed: int = 0) -> tf.data.Dataset:
