@@ -72,11 +72,10 @@ def main() -> None:
     if "TF_CONFIG" in os.environ:
         work(options.model, options.train, options.rounds)
         return
-    addresses = []
-    for _ in range(2):
-        with closing(socket.socket()) as one:
-            one.bind(("127.0.0.1", 0))
-            addresses.append(f"127.0.0.1:{one.getsockname()[1]}")
+    with closing(socket.socket()) as one, closing(socket.socket()) as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (one, other)]
     processes = []
     for number in range(2):
         member = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
@@ -86,7 +85,7 @@ def main() -> None:
                 command, env={**os.environ, "TF_CONFIG": json.dumps(member)}, stdout=subprocess.PIPE, text=True
             )
         )
-    said = [process.communicate()[0] for process in processes]
+    said = [process.communicate(timeout=3600)[0] for process in processes]
     print(said[0], end="")
     raise SystemExit(max(process.returncode for process in processes))
 

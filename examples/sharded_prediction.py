@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from urllib.parse import quote
 
 import tensorflow as tf
 
@@ -39,7 +38,7 @@ def main(model: str, pattern: str, output: str, share: str, shares: str) -> None
     serve = loaded.signatures["serving_default"]
     Path(output).mkdir(parents=True, exist_ok=True)
     for file in files[int(share) :: int(shares)]:
-        target = Path(output, quote(file, safe="") + ".jsonl")  # no two files have the same
+        target = Path(output, file.replace("%", "%25").replace(os.sep, "%2F") + ".jsonl")  # no two files have the same
         if target.exists():
             continue
         draft = target.with_suffix(".draft")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfnlp._backend import tf
-from tfnlp.errors import ArgumentError, TfnlpError
+from tfnlp.errors import ArgumentError, DataError, TfnlpError
 from tfnlp.rows import Rows, as_numpy, joined
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 _are_together: ContextVar[bool] = ContextVar("are_together", default=False)
 _WORD = 8  # bytes
@@ -74,7 +77,7 @@ def num_local(strategy: Any) -> int:
 
 @contextmanager
 def all_together() -> Iterator[None]:
-    """Tell that all workers do here the same, so that they can share it; one alone would wait for the others."""
+    """Declare that all workers run this block, so that they may share its work; one alone would wait for the others."""
     before = _are_together.set(True)
     try:
         yield
@@ -92,7 +95,7 @@ def workers(strategy: Any) -> tuple[int, int]:
 
 
 def of_all_workers(strategy: Any, own: T) -> list[T]:
-    """Return what each of several workers, which must all call this, has: NumPy arrays, also in tuples and dicts."""
+    """Return what each of several workers, which must all call this, has: anything that can be pickled."""
     data = pickle.dumps(own)
     words = np.frombuffer(data + bytes(-len(data) % _WORD), np.int64)
     found = _gathering(strategy)(np.concatenate([[len(data)], words])).numpy()
@@ -130,7 +133,7 @@ def shared_rows(
     make: Callable[[Sequence[T]], Rows],
     num_owners: Callable[[Sequence[T]], int] = len,
 ) -> Rows:
-    """Make rows of items: each of the workers that are `all_together` those of its share, of which all get all.
+    """Make rows of items. Workers that are `all_together` each make a share, and each gets all rows.
 
     Args:
         strategy: of the workers.
@@ -143,6 +146,8 @@ def shared_rows(
 
     Raises:
         TfnlpError: of any worker, on all: none waits for one that has stopped.
+        DataError: if workers have other items than the first.
+        RuntimeError: for any other error of a worker.
     """
     number, count = workers(strategy)
     if len(items) < count:
@@ -152,22 +157,34 @@ def shared_rows(
     if count == 1:
         made: Rows = as_numpy(make(own))
         return made
-    found = of_all_workers(strategy, _rows_or_error(make, own, num_owners(items[: bounds[number]])))
-    for part in found:
+    parts = []
+    found = of_all_workers(strategy, (_digest(items), _rows_or_error(make, own, num_owners(items[: bounds[number]]))))
+    for worker, (digest, part) in enumerate(found):
+        if digest != found[0][0]:
+            raise DataError(f"worker {worker} reads other records than worker 0. Give all workers the same data.")
         if isinstance(part, TfnlpError):
             raise part
-    parts = [part for part in found if isinstance(part, Rows)]
+        if isinstance(part, str):
+            raise RuntimeError(f"worker {worker} can't make rows: {part}")
+        parts.append(part)
     columns = {name: joined([part.columns[name] for part in parts]) for name in parts[0].columns}
     return Rows(columns, np.concatenate([part.row_to_record for part in parts]))
 
 
-def _rows_or_error(make: Callable[[Sequence[T]], Rows], items: Sequence[T], start: int) -> Rows | TfnlpError:
+def _rows_or_error(make: Callable[[Sequence[T]], Rows], items: Sequence[T], start: int) -> Rows | TfnlpError | str:
     """Make rows of a worker's items, which `row_to_record` counts from `start`; or return why there are none."""
     try:
         rows: Rows = as_numpy(make(items))
     except TfnlpError as error:
         return error
+    except Exception as error:
+        logger.exception("this worker can't make rows of its share")
+        return f"{type(error).__name__}: {error}"
     return rows._replace(row_to_record=rows.row_to_record + start)
+
+
+def _digest(items: Sequence[Any]) -> bytes:
+    return hashlib.blake2b(repr(items).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

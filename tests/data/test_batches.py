@@ -191,7 +191,7 @@ def test_rows_of_a_stream_are_kept_in_a_file_that_goes_with_them(tmp_path, monke
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = rows_of([3, 0, 2, 5, 1], is_stream=True)
     calls = []
-    source = RowSource(lambda: calls.append(1) or made.read(), is_stream=True, is_kept=True)
+    source = RowSource(lambda: calls.append(1) or made.read(), is_stream=True, keeps_stream=True)
     first, second = iter(source), iter(source)  # read at the same time
     for one, other, expected in zip(first, second, made, strict=True):
         for found in (one, other):

@@ -154,13 +154,13 @@ def test_several_problems_are_told_at_once():
 def test_a_problem_of_all_records_is_told_once():
     with pytest.raises(DataError) as caught:
         read([RECORD, *[{"words": ["a"]}] * 9])
-    assert str(caught.value) == "the records: records 2 to 6, each: `labels` are missing."
+    assert str(caught.value) == "the records: records 2, 3, 4, 5, 6, each: `labels` are missing."
 
 
 def test_a_field_that_is_spelled_otherwise():
     assert missing_fields({"txet": "a", "label": "b"}, "text", "label") == (
-        "expected 'text' and 'label'; found ['label', 'txet']. Is 'txet' the 'text'? Rename it: "
-        "`rename={'txet': 'text'}`."
+        "expected 'text' and 'label'; found ['label', 'txet']. Is 'txet' the 'text'? Then name it so; "
+        "readers of tables take `rename={'txet': 'text'}`."
     )
 
 

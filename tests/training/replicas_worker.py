@@ -113,6 +113,27 @@ def counting(owner, name, size):
         setattr(owner, name, function)
 
 
+@contextmanager
+def counting_guesses():
+    """Count, call by call, the rows whose tokens are guessed."""
+    counts, build = [], perplexity._on_replicas
+
+    def building(strategy, graph):
+        guess = build(strategy, graph)
+
+        def counted(batches):
+            counts.append(sum(len(labels) for _, labels in batches))
+            return guess(batches)
+
+        return counted
+
+    perplexity._on_replicas = building
+    try:
+        yield counts
+    finally:
+        perplexity._on_replicas = build
+
+
 def validate(name, strategy, output):
     """Learn from a file, then evaluate after each epoch; write how many texts and rows this process had, and losses."""
     build, records, _ = LEARNERS[name]
@@ -131,15 +152,15 @@ def validate(name, strategy, output):
         task.fit(str(file), optimizer=keras.optimizers.SGD(0.1), **recipe)
     with (
         counting(Runner, "run_batches", lambda self, columns, chosen: sum(map(len, chosen))) as rows,
-        counting(perplexity, "_on_replicas", lambda _, graph, batches: sum(len(y) for _, y in batches)) as guessed,
+        counting_guesses() as guessed,
     ):
         history = task.fit(records, records * 300, optimizer=keras.optimizers.SGD(0.1), **recipe).history
     found = {"history": history, "rows": sum(rows), "guessed": sum(guessed), "texts": sum(texts)}
     (output / f"{name}-validation.json").write_text(json.dumps(found | {"records": len(records)}))
 
 
-def ask_and_go_on(strategy, output):
-    """Predict, save and resume under a strategy, and fit a task that was made outside of it."""
+def go_on(strategy, output):
+    """Train, stop another training and go on with it: to the same weights. Return the trained task."""
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -152,7 +173,7 @@ def ask_and_go_on(strategy, output):
         return build_task(TokenClassifier, "bert", directory, UNNAMED | QUICK | {"hidden_dropout_prob": 0.3})
 
     recipe = {"epochs": 2, "batch_size": 3, "learning_rate": 1e-3, "verbose": 0}  # shares of one text and of two
-    kept = {"checkpoint_dir": output / "training", "save_every": 1, **recipe}
+    kept = {"checkpoint_dir": output.parent / "of all workers", "save_every": 1, **recipe}
     with strategy.scope():
         whole, stopped, again = made(), made(), made()
     history = whole.fit(RECORDS, RECORDS, **recipe)
@@ -163,6 +184,12 @@ def ask_and_go_on(strategy, output):
     assert again.fit(RECORDS, RECORDS, **kept).history == history.history
     for one, other in zip(whole.model.get_weights(), again.model.get_weights(), strict=True):
         assert one.tobytes() == other.tobytes()
+    return whole
+
+
+def ask_and_go_on(strategy, output):
+    """Predict, save and resume under a strategy, and fit a task that was made outside of it."""
+    whole = go_on(strategy, output)
     whole.save(output / "saved")
     whole.export(output / "exported")
     texts = TEXTS * 150  # several batches, an odd number
@@ -201,17 +228,24 @@ def make_text(strategy, texts, output):
 
 
 def fail_together(strategy, output):
-    """Make rows of two records, of which the second, another worker's, can't be used; write what is said of it."""
+    """Make rows that one worker alone can't make, and of records that differ; write what is said of it."""
 
     def make(numbers):
         if 2 in numbers:
             raise DataError("record 2: it can't be used.")
+        if 4 in numbers:
+            raise MemoryError("too much")
         return Rows({"number": Column(np.array(numbers))}, np.arange(len(numbers)))
 
-    try:
-        all_together()(shared_rows)(strategy, [1, 2], make)
-    except DataError as error:
-        (output / "said.txt").write_text(str(error))
+    said = []
+    own = tf.distribute.cluster_resolver.TFConfigClusterResolver().task_id
+    for items in ([1, 2], [3, 4], [5, 6 + own], [7]):
+        try:
+            found = all_together()(shared_rows)(strategy, items, make)
+            said.append(found.values("number").tolist())
+        except (DataError, RuntimeError) as error:
+            said.append(str(error))
+    (output / "said.json").write_text(json.dumps(said))
 
 
 def main(mode: str, output: Path, *names: str) -> None:
@@ -224,6 +258,7 @@ def main(mode: str, output: Path, *names: str) -> None:
         validate(name, strategy, output)
     if mode == "workers":
         fail_together(strategy, output)
+        go_on(strategy, output)
     if mode == "mirrored":
         ask_and_go_on(strategy, output)
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -168,6 +169,12 @@ def test_the_best_epoch_stays(fresh, tmp_path):
     assert last.evaluate(RECORDS).loss == pytest.approx(history["val_loss"][: at + 3][-1])
 
 
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def test_another_training_in_the_directory(fresh, tmp_path):
     fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
     message = r"one: this is of another training: epochs was 1 and is 3. Train as before to go on, or name another"
@@ -175,8 +182,13 @@ def test_another_training_in_the_directory(fresh, tmp_path):
         fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE)
     with pytest.raises(CheckpointError, match=r"another training: the training data is another\."):
         fresh().fit(TRAIN, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
-    with pytest.raises(CheckpointError, match=r"another training: the validation data is another\."):
+    with pytest.raises(CheckpointError, match=r"another training: there was no validation data\."):
         fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
+    fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "two", **RECIPE | {"epochs": 1})
+    with pytest.raises(CheckpointError, match=r"another training: the validation data is another\."):
+        fresh().fit(RECORDS, TRAIN, checkpoint_dir=tmp_path / "two", **RECIPE | {"epochs": 1})
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "two").rglob("*")}
+    assert modes <= {0o777 & ~umask(), 0o666 & ~umask()}
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     with pytest.raises(CheckpointError, match="the directory holds other files and no training"):

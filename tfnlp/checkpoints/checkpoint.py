@@ -178,7 +178,7 @@ class Checkpoint:
 
     @cached_property
     def generator(self) -> tf.random.Generator:
-        """What draws the random numbers of dropout; its state can be saved."""
+        """What draws the random numbers of dropout."""
         with self.scope():
             return tf.random.Generator.from_seed(self.seed)
 

@@ -61,7 +61,7 @@ def _evaluate(
     directory: Annotated[str, typer.Argument(help="A saved model, or a trained checkpoint.")],
     data: Annotated[
         list[Path],
-        typer.Option(help="Labelled data: a file, or a pattern in quotes; given again, another one beside."),
+        typer.Option(help="Labelled data: a file, or a pattern in quotes. Give it again for more files."),
     ],
     report: Annotated[Path | None, typer.Option(help="Also write the report as JSON.")] = None,
     mode: Annotated[
@@ -79,9 +79,13 @@ def _evaluate(
     found = task.evaluate(records) if mode is None else task.evaluate(records, mode=mode)
     show_report(found, name_of(data))
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(found.to_json() + "\n", encoding="utf-8")
-        typer.echo(f"report written to {report}")
+        _write_report(found.to_json(), report)
+
+
+def _write_report(text: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    typer.echo(f"report written to {path}")
 
 
 app.command("chat")(chat)
@@ -170,9 +174,7 @@ def check_tokenizer(
     result = check(load_tokenizer(name), list(read_lines(file)) if file is not None else [])
     typer.echo(str(result))
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(result.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        typer.echo(f"report written to {report}")
+        _write_report(json.dumps(result.to_dict(), ensure_ascii=False, indent=2), report)
     if not result.is_exact:
         raise typer.Exit(1)
 

@@ -41,14 +41,17 @@ def read_data(task: Any, paths: Sequence[Path], **options: Any) -> Any:
         paths: of files or directories, or patterns.
         options: of the reader, as the command line has them; None: not given.
     """
+    from tfnlp.data import column_files
     from tfnlp.data.files import read_lines
     from tfnlp.errors import ArgumentError
 
     given = {name: value for name, value in options.items() if value is not None}
-    for name in sorted(set(given) - _options_of(task.layout, paths)):
+    for name in sorted(set(given) - task.layout.options - column_files.OPTIONS):
         raise ArgumentError(f"--{name.replace('_', '-')} says nothing about files of a {type(task).__name__}.")
     if "columns" in given:
-        is_conllu = given.get("format") == "conllu" or ("format" not in given and ".conllu" in paths[0].suffixes)
+        is_conllu = given.get("format") == "conllu" or (
+            "format" not in given and all(".conllu" in path.suffixes for path in paths)
+        )
         columns = given.pop("columns")
         given |= {"label": columns} if is_conllu else {"columns": [name.strip() for name in columns.split(",")]}
     if "rename" in given:
@@ -59,14 +62,6 @@ def read_data(task: Any, paths: Sequence[Path], **options: Any) -> Any:
     if "label_names" in given:
         given["label_names"] = list(read_lines(given["label_names"]))
     return task.layout.read_file(paths[0] if len(paths) == 1 else paths, **given)
-
-
-def _options_of(layout: Any, paths: Sequence[Path]) -> frozenset[str]:
-    """Return the options that the reader of files has."""
-    from tfnlp.data import column_files
-
-    are_columns = all(column_files.reader_of_columns(path) is not None for path in paths)
-    return column_files.OPTIONS if are_columns else layout.options
 
 
 def name_of(paths: Sequence[Path]) -> str:

@@ -59,7 +59,7 @@ def _train(
     *,
     model: Annotated[str, typer.Option(help="Directory or Hub name of a checkpoint.")],
     train: Annotated[
-        list[Path], typer.Option(help="Training data: a file, or a pattern in quotes; given again, another one beside.")
+        list[Path], typer.Option(help="Training data: a file, or a pattern in quotes. Give it again for more files.")
     ],
     output: Annotated[Path, typer.Option(help="Directory to write the model to.")],
     dev: Annotated[list[Path] | None, typer.Option(help="Data to evaluate after every epoch.")] = None,

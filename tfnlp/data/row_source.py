@@ -20,16 +20,16 @@ class RowSource:
     Attributes:
         read: yields rows from the first, many at a time.
         is_stream: whether to make them anew at every reading; else the first reading is kept.
-        is_kept: whether the first reading is kept, also of a stream, in a temporary file.
+        keeps_stream: whether the first reading of a stream is kept, too, in a temporary file.
     """
 
     read: Callable[[], Iterable[Rows]]
     is_stream: bool
-    is_kept: bool = False
+    keeps_stream: bool = False
     _kept: Iterable[Rows] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Rows]:
-        if self.is_stream and not self.is_kept:
+        if self.is_stream and not self.keeps_stream:
             return iter(self.read())
         if self._kept is None:
             self._kept = KeptOnDisk(self.read()) if self.is_stream else list(self.read())
@@ -41,7 +41,7 @@ class KeptOnDisk:
 
     def __init__(self, rows: Iterable[Rows]) -> None:
         directory = mkdtemp(prefix="tfnlp-rows-")
-        weakref.finalize(self, rmtree, directory)
+        weakref.finalize(self, rmtree, directory, ignore_errors=True)
         self._path = Path(directory, "rows")
         with open(self._path, "wb") as file:
             for chunk in rows:

@@ -72,7 +72,11 @@ class Layout:
         return of_several_files(self._read_one)(path, **options)
 
     def _read_one(self, path: str | Path, **options: Any) -> Records:
-        reader = reader_of_columns(path) or self.read
+        reader = reader_of_columns(path)
+        unknown = sorted(set(options) - self.options) if reader is None else []
+        if unknown:
+            raise ArgumentError(f"{path}: such files take no {', '.join(f'`{name}=`' for name in unknown)}.")
+        reader = reader or self.read
         return reader(path, **options)
 
 
@@ -216,9 +220,10 @@ def checked(
 def _described(problems: list[tuple[int, str]], source: Source, *, may_skip: bool) -> str:
     """Say what is wrong with the first records: once, where all of them have the same."""
     if len(problems) == MAX_PROBLEMS and len({reason for _, reason in problems}) == 1:
-        (first, reason), (last, _) = problems[0], problems[-1]
-        return f"{source.name}: records {first} to {last}, each: {reason}"
-    lines = [f"{source.name}: record {number}: {reason}" for number, reason in problems]
+        numbers = ", ".join(str(number) for number, _ in problems)
+        lines = [f"{source.name}: records {numbers}, each: {problems[0][1]}"]
+    else:
+        lines = [f"{source.name}: record {number}: {reason}" for number, reason in problems]
     if may_skip and len(problems) == MAX_PROBLEMS:
         lines.append("Read the file with `on_error='skip'` to leave such records out.")
     return "\n".join(lines)
@@ -228,7 +233,10 @@ def missing_fields(record: Record, *names: str) -> str:
     """Return what to say of a record that lacks one of these fields."""
     wanted, found = " and ".join(map(repr, names)), sorted(map(str, record))
     near = [(other, name) for name in names if name not in found for other in get_close_matches(name, found, n=1)]
-    hint = "".join(f" Is {other!r} the {name!r}? Rename it: `rename={{{other!r}: {name!r}}}`." for other, name in near)
+    hint = "".join(
+        f" Is {other!r} the {name!r}? Then name it so; readers of tables take `rename={{{other!r}: {name!r}}}`."
+        for other, name in near
+    )
     return f"expected {wanted}; found {found}.{hint}"
 
 

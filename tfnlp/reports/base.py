@@ -61,10 +61,12 @@ class BaseReport(abc.ABC):
 
     def _repr_html_(self) -> str:
         header = "".join(f"<th>{html.escape(name)}</th>" for name in self.header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows()
-        )
+        body = "".join("<tr>" + "".join(f"<td>{_in_lines(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
         return f"<table><tr>{header}</tr>{body}</table><p>{html.escape(self.caption)}</p>"
+
+
+def _in_lines(cell: str) -> str:
+    return html.escape(cell).replace("\n", "<br>")
 
 
 def plotting() -> Any:

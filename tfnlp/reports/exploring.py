@@ -96,7 +96,7 @@ class LossReport(BaseReport):
     def rows(self) -> list[tuple[str, ...]]:
         """Return a row for each record."""
         return [
-            (str(one.number), f"{one.loss:.3f}", "\n".join(_written(one.record)), _short(str(one.answer)))
+            (str(one.number), f"{one.loss:.3f}", "\n".join(_written(one.record)), _answered(one.answer))
             for one in self.records
         ]
 
@@ -136,6 +136,11 @@ def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def _answered(answer: Any) -> str:
+    """Write down an answer, its scores with three digits."""
+    return _short(re.sub(r"(\b0\.\d{3})\d+", r"\1", str(answer)))
+
+
 def _short(text: str) -> str:
-    text = re.sub(r"(\.\d{3})\d+", r"\1", " ".join(text.split()))  # of scores, three digits are enough
+    text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.data import batches
+from tfnlp.data.files import Record
 from tfnlp.data.row_source import RowSource
 from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
@@ -47,8 +49,8 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
     """
     if task.checkpoint.strategy.num_replicas_in_sync > 1:
         raise ArgumentError(
-            "`dataset` yields whole batches, which Keras would cut for the replicas anywhere, between two texts of a "
-            "pair: call `fit`."
+            "`dataset` yields whole batches, which Keras would split among the replicas without regard to what belongs "
+            "together. Call `fit`."
         )
     dataset = batches.build_dataset(
         _row_source(task, task.source(records)), task.preprocessor, task.targets, longest=task.settings.max_length,
@@ -60,7 +62,7 @@ def dataset(task: Any, records: Any, *, batch_size: int = 16, shuffle: bool = Fa
 def _row_source(task: Any, source: Source) -> RowSource:
     """Return the rows of records; workers make them together, and so once."""
     are_several = workers(task.checkpoint.strategy)[1] > 1
-    return RowSource(lambda: task.training_rows(source), source.is_stream, is_kept=are_several)
+    return RowSource(lambda: task.training_rows(source), source.is_stream, keeps_stream=are_several)
 
 
 def fit(
@@ -85,7 +87,7 @@ def fit(
         validation_data: the same, evaluated after every epoch: the report's numbers are in the logs, as `val_f1`.
         callbacks: Keras callbacks; EarlyStopping and ModelCheckpoint can watch those numbers. What they remember is
             not kept in `checkpoint_dir`.
-        checkpoint_dir: a directory to keep the state of training in: weights, optimizer, order of rows, random numbers.
+        checkpoint_dir: a directory to keep the state of training in: weights, optimizer, place in the data.
             Of several workers, the chief writes there, and all must see it.
             Called again with the same arguments, in another process too, `fit` goes on where it stopped, and ends with
             the same weights to the bit.
@@ -201,7 +203,7 @@ def _directory(
 
 def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
-    of_validation = None if validation is None else _digest(repr(record).encode() for record in validation)
+    of_validation = None if validation is None else _digest(map(_written, validation))
     optimizer = None if plan.optimizer is None else keras.optimizers.get(plan.optimizer).get_config()
     labels = None if task.labels is None else task.labels.names
     configuration = None if task.config is None else task.config.to_json_string()
@@ -230,6 +232,11 @@ def _digest(parts: Iterable[bytes]) -> str:
     for part in parts:
         found.update(part)
     return found.hexdigest()
+
+
+def _written(record: Record) -> bytes:
+    """Write a record down; of what is no plain data, as the picture in another column, its kind."""
+    return json.dumps(record, default=lambda value: type(value).__name__, skipkeys=True).encode()
 
 
 def _bytes_of(array: np.ndarray) -> bytes:

@@ -54,12 +54,12 @@ def perplexity_of(task: Any, batches: Iterable[Labelled], *, num_tokens: int, no
     """
     key = "guessed", num_tokens
     if key not in task._graphs:
-        task._graphs[key] = _guessing(task.forward, num_tokens)
-    strategy = task.checkpoint.strategy
+        task._graphs[key] = _on_replicas(task.checkpoint.strategy, _guessing(task.forward, num_tokens))
+    guessed, strategy = task._graphs[key], task.checkpoint.strategy
     number, num_workers = workers(strategy)
     totals: Any = np.zeros(4)
     for together in chunked(_share(batches, number, num_workers), num_local(strategy)):
-        for (_, labels), found in zip(together, _on_replicas(strategy, task._graphs[key], together), strict=True):
+        for (_, labels), found in zip(together, guessed(together), strict=True):
             totals += [len(labels), *map(float, found)]
     if num_workers > 1:
         totals = sum(of_all_workers(strategy, totals))
@@ -79,14 +79,25 @@ def _share(batches: Iterable[Labelled], number: int, count: int) -> Iterator[Lab
             yield features, labels
 
 
-def _on_replicas(strategy: Any, graph: Any, batches: Sequence[Labelled]) -> Sequence[Any]:
-    """Run a graph over batches, at most one for each replica of this process, at the same time."""
-    if num_local(strategy) == 1:
-        return [graph(*batch) for batch in batches]
-    each = strategy.experimental_distribute_values_from_function(
-        lambda context: batches[context.replica_id_in_sync_group % len(batches)]
-    )
-    return list(strategy.experimental_local_results(strategy.run(graph, each)))[: len(batches)]
+def _on_replicas(strategy: Any, graph: Any) -> Callable[[Sequence[Labelled]], Sequence[Any]]:
+    """Return what runs a graph over batches, at most one for each replica of this process, at the same time."""
+    count = num_local(strategy)
+    if count == 1:
+        return lambda batches: [graph(*batch) for batch in batches]
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def on_replicas(batches: list[Labelled]) -> Sequence[Any]:
+        def run() -> Any:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return graph(*batches[int(replica) % count])
+
+        return strategy.experimental_local_results(strategy.run(run))
+
+    def over(batches: Sequence[Labelled]) -> Sequence[Any]:
+        each = [*batches, *[batches[0]] * (count - len(batches))]  # what comes of those that are there twice is dropped
+        return on_replicas(each)[: len(batches)]
+
+    return over
 
 
 def _guessing(forward: Callable[[Features], dict[str, tf.Tensor]], num_tokens: int) -> Any:

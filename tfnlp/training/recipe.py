@@ -6,19 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
+
+import numpy as np
 
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.precision import Precision, check_precision
 
 ScheduleName = Literal["linear", "cosine", "constant"]
-_NUMBERS = ("learning_rate", "warmup", "layer_decay", "weight_decay", "max_gradient_norm", "label_smoothing", "ema")
-_OPTIONAL = ("patience", "ema")
-_TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
-    (("epochs", "batch_size", "seed", "accumulate", "patience"), Integral, "a whole number"),
-    (_NUMBERS, Real, "a number"),
-    (("jit_compile",), bool, "True or False"),
-)
+# What a value is checked for, by the type of its field.
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    int: ((Integral,), "a whole number"),
+    float: ((Real,), "a number"),
+    bool: ((bool, np.bool_), "True or False"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +91,15 @@ class Recipe:
                 raise ArgumentError(f"`{name}` must be in [0, 1); it is {getattr(self, name)}.")
 
     def _check_types(self) -> None:
-        for names, kind, said in _TYPES:
-            for name in names:
-                value = getattr(self, name)
-                is_other = isinstance(value, bool) != (kind is bool)  # True is a number to Python
-                if (value is not None or name not in _OPTIONAL) and (is_other or not isinstance(value, kind)):
-                    raise ArgumentError(f"`{name}` must be {said}; it is {value!r}.")
+        for name, hint in get_type_hints(type(self)).items():
+            type_ = next((one for one in get_args(hint) if one in _KINDS), hint)
+            value = getattr(self, name)
+            if type_ not in _KINDS or (value is None and type(None) in get_args(hint)):
+                continue
+            kinds, said = _KINDS[type_]
+            is_other = isinstance(value, bool) != (type_ is bool)  # True is a number to Python
+            if (is_other and not isinstance(value, np.bool_)) or not isinstance(value, kinds):
+                raise ArgumentError(f"`{name}` must be {said}; it is {value!r}.")
 
     def _check_steps(self) -> None:
         if self.accumulate < 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +69,8 @@ class TrainingDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         for left in self.path.glob(f"{_DRAFT}*"):  # by a process that was killed while it wrote
             shutil.rmtree(left)
-        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.path))
+        draft = self.path / f"{_DRAFT}{number}"
+        draft.mkdir()
         write_tensors(tensors, draft / _TENSORS)
         facts = {"position": vars(position), "training": self._description}
         (draft / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -105,9 +105,7 @@ class TrainingDirectory:
     def _check(self, found: Mapping[str, Any]) -> None:
         wanted = self._description
         different = [
-            f"the {name.removeprefix(DIGEST)} is another"
-            if name.startswith(DIGEST)
-            else f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}"
+            _difference(name, found.get(name), wanted.get(name))
             for name in {**found, **wanted}
             if found.get(name) != wanted.get(name)
         ]
@@ -121,6 +119,15 @@ class TrainingDirectory:
 def states_in(directory: Path) -> list[Path]:
     """Return the directories of the states of a training, the newest last."""
     return sorted(directory.glob(f"{_STEP}*"))
+
+
+def _difference(name: str, found: Any, wanted: Any) -> str:
+    if not name.startswith(DIGEST):
+        return f"{name} was {found!r} and is {wanted!r}"
+    name = name.removeprefix(DIGEST)
+    if found is None or wanted is None:
+        return f"there {'was' if found is None else 'is'} no {name}"
+    return f"the {name} is another"
 
 
 def _plain(value: Any) -> Any:
