@@ -17,7 +17,7 @@ FLOORS = {
 }  # fmt: skip
 # These, and all that they import, do without TensorFlow; so do `records.py` and `metrics.py` of every task.
 WITHOUT_TENSORFLOW = (
-    "errors", "labels", "tag_spellings", "precision", "rows", "outputs", "reports", "data.files", "data.conll", "data.annotations", "data.readers", "data.sources", "data.tables", "tokenization.alignment",
+    "errors", "labels", "tag_spellings", "precision", "rows", "outputs", "reports", "data.files", "data.conll", "data.annotations", "data.readers", "data.sources", "data.problems", "data.tables", "tokenization.alignment",
     "tokenization.word_breaks", "tokenization.pretrained", "checkpoints.directories", "training.regression",
 )  # fmt: skip
 TRANSFORMERS = (

@@ -1,6 +1,7 @@
 import pytest
 
-from tfnlp.data.sources import as_source, missing_fields
+from tfnlp.data.problems import missing_fields
+from tfnlp.data.sources import as_source
 from tfnlp.errors import ArgumentError, DataError, VersionError
 from tfnlp.labels import Span
 from tfnlp.tasks.text_classification.records import LAYOUT as TEXTS

@@ -8,17 +8,15 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
-import numpy as np
-
 from tfnlp.errors import ArgumentError, did_you_mean
 from tfnlp.precision import Precision, check_precision
 
 ScheduleName = Literal["linear", "cosine", "constant"]
 # What a value is checked for, by the type of its field.
-_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
-    int: ((Integral,), "a whole number"),
-    float: ((Real,), "a number"),
-    bool: ((bool, np.bool_), "True or False"),
+_KINDS: dict[type, tuple[type, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    bool: (bool, "True or False"),
 }
 
 
@@ -96,9 +94,9 @@ class Recipe:
             value = getattr(self, name)
             if type_ not in _KINDS or (value is None and type(None) in get_args(hint)):
                 continue
-            kinds, said = _KINDS[type_]
+            kind, said = _KINDS[type_]
             is_other = isinstance(value, bool) != (type_ is bool)  # True is a number to Python
-            if (is_other and not isinstance(value, np.bool_)) or not isinstance(value, kinds):
+            if is_other or not isinstance(value, kind):
                 raise ArgumentError(f"`{name}` must be {said}; it is {value!r}.")
 
     def _check_steps(self) -> None:

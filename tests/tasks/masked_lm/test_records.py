@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tfnlp import read_texts
 from tfnlp.data.plain_texts import text_source
-from tfnlp.data.sources import as_text
+from tfnlp.data.problems import as_text
 from tfnlp.errors import DataError
 from tfnlp.labels import IGNORE_ID
 from tfnlp.tasks.masked_lm.joining import TokenRows

@@ -9,7 +9,8 @@ from typing import Any
 
 from tfnlp.data.files import Record, Records, of_several_files, unpacked_suffix
 from tfnlp.data.plain_texts import read_texts
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.problems import text_problem
+from tfnlp.data.sources import Layout, Source, checked
 from tfnlp.data.tables import read_examples
 from tfnlp.errors import ArgumentError, DataError
 

@@ -12,7 +12,8 @@ from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import text_source
-from tfnlp.data.sources import Source, as_text
+from tfnlp.data.problems import as_text
+from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.generation.choosing import causal_decoder
 from tfnlp.generation.decoders import Decoder

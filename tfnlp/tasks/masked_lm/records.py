@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import read_texts
-from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
+from tfnlp.data.problems import missing_fields, text_problem
+from tfnlp.data.sources import Layout, Source, checked
 
 LAYOUT = Layout(
     read=read_texts,

@@ -13,7 +13,8 @@ from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import Target, token_batches
 from tfnlp.data.files import Record
 from tfnlp.data.plain_texts import text_source
-from tfnlp.data.sources import Source, as_text
+from tfnlp.data.problems import as_text
+from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.export import ties
 from tfnlp.labels import IGNORE_ID

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tfnlp.data.files import Record, Records, existing_file, lines_of, of_several_files, unpacked_suffix
-from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
+from tfnlp.data.problems import text_problem
+from tfnlp.data.sources import Layout, Source, as_record, checked
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import ArgumentError, DataError
 

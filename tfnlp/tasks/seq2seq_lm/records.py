@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
+from tfnlp.data.problems import missing_fields, text_problem
+from tfnlp.data.sources import Layout, Source, checked
 from tfnlp.data.tables import read_examples
 
 LAYOUT = Layout(

@@ -12,7 +12,8 @@ from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.checkpoints.sizes import position_limit
 from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Source, as_text
+from tfnlp.data.problems import as_text
+from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError
 from tfnlp.generation.choosing import seq2seq_decoder
 from tfnlp.replicas import shared_rows

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tfnlp.data.sources import as_text
+from tfnlp.data.problems import as_text
 from tfnlp.errors import ArgumentError
 from tfnlp.outputs import Generation, Predictions
 from tfnlp.rows import as_numpy

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, as_record, checked, text_problem
+from tfnlp.data.problems import text_problem
+from tfnlp.data.sources import Layout, Source, as_record, checked
 from tfnlp.data.tables import read_objects
 from tfnlp.errors import DataError
 

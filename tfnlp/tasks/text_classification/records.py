@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, checked, missing_fields, text_problem
+from tfnlp.data.problems import missing_fields, text_problem
+from tfnlp.data.sources import Layout, Source, checked
 from tfnlp.data.tables import read_examples
 from tfnlp.errors import DataError
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Layout, Source, checked, text_problem
+from tfnlp.data.problems import text_problem
+from tfnlp.data.sources import Layout, Source, checked
 from tfnlp.data.tables import read_examples
 
 LAYOUT = Layout(

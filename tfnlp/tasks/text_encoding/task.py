@@ -13,7 +13,8 @@ from tfnlp._backend import keras, tf
 from tfnlp.checkpoints.checkpoint import Checkpoint
 from tfnlp.data.batches import CHUNK, Target, chunked
 from tfnlp.data.files import Record
-from tfnlp.data.sources import Source, as_text
+from tfnlp.data.problems import as_text
+from tfnlp.data.sources import Source
 from tfnlp.errors import ArgumentError, DataError, UnsupportedModelError
 from tfnlp.outputs import Predictions
 from tfnlp.padding import flattened

@@ -8,8 +8,9 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from tfnlp.data.files import Record
+from tfnlp.data.problems import has_surrogate, text_problem
 from tfnlp.data.readers import read_records
-from tfnlp.data.sources import Layout, Source, checked, has_surrogate, text_problem
+from tfnlp.data.sources import Layout, Source, checked
 from tfnlp.errors import DataError, LabelError
 from tfnlp.labels import Span, are_tags, tags_to_spans, to_iob2
 from tfnlp.tag_spellings import tag_spelling
