@@ -88,8 +88,8 @@ def _on_replicas(strategy: Any, graph: Any) -> Callable[[Sequence[Labelled]], Se
     @tf.function(reduce_retracing=True, autograph=False)
     def on_replicas(batches: list[Labelled]) -> Sequence[Any]:
         def run() -> Any:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            return graph(*batches[int(replica) % count])
+            replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+            return graph(*batches[replica % count])
 
         return strategy.experimental_local_results(strategy.run(run))
 
