@@ -176,18 +176,17 @@ def umask():
 
 
 def test_another_training_in_the_directory(fresh, tmp_path):
-    fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
+    fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
     message = r"one: this is of another training: epochs was 1 and is 3. Train as before to go on, or name another"
     with pytest.raises(CheckpointError, match=message):
-        fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE)
+        fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE)
     with pytest.raises(CheckpointError, match=r"another training: the training data is another\."):
-        fresh().fit(TRAIN, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
-    with pytest.raises(CheckpointError, match=r"another training: there was no validation data\."):
-        fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
-    fresh().fit(RECORDS, RECORDS, checkpoint_dir=tmp_path / "two", **RECIPE | {"epochs": 1})
+        fresh().fit(TRAIN, RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
+    with pytest.raises(CheckpointError, match=r"another training: there is no validation data\."):
+        fresh().fit(RECORDS, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
     with pytest.raises(CheckpointError, match=r"another training: the validation data is another\."):
-        fresh().fit(RECORDS, TRAIN, checkpoint_dir=tmp_path / "two", **RECIPE | {"epochs": 1})
-    modes = {stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "two").rglob("*")}
+        fresh().fit(RECORDS, TRAIN, checkpoint_dir=tmp_path / "one", **RECIPE | {"epochs": 1})
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "one").rglob("*")}
     assert modes <= {0o777 & ~umask(), 0o666 & ~umask()}
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")

@@ -13,7 +13,8 @@ from tfnlp.errors import DataError
 def missing_fields(record: Record, *names: str) -> str:
     """Return what to say of a record that lacks one of these fields."""
     wanted, found = " and ".join(map(repr, names)), sorted(map(str, record))
-    near = [(other, name) for name in names if name not in found for other in get_close_matches(name, found, n=1)]
+    others = [name for name in found if name not in names]
+    near = [(other, name) for name in names if name not in found for other in get_close_matches(name, others, n=1)]
     hint = "".join(
         f" Is {other!r} the {name!r}? Then name it so; readers of tables take `rename={{{other!r}: {name!r}}}`."
         for other, name in near
