@@ -152,6 +152,7 @@ def test_patience_needs_something_to_watch(checkpoints, conll, tmp_path):
     assert "--patience needs --dev" in found.output
 
 
+@pytest.mark.slow
 def test_a_training_that_stopped_goes_on(checkpoints, conll, tmp_path, monkeypatch):
     output = tmp_path / "out"
     command = [

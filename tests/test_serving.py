@@ -98,6 +98,7 @@ def test_one_text_is_no_list_of_texts(tagger, tmp_path, name):
         tagger.export(tmp_path / "1", **{name: "Ada lives."})
 
 
+@pytest.mark.slow
 def test_an_older_request_to_warm_up_goes_with_its_model(tagger, tmp_path):
     tagger.export(tmp_path / "1", warm_up=TEXTS)
     (tmp_path / "1" / "notes.txt").write_text("mine")

@@ -46,6 +46,7 @@ def test_texts_go_on(lm):
     assert one.to_dict() == {"generated_text": one.text, "score": one.score, "ids": list(one.ids)}
 
 
+@pytest.mark.slow
 def test_several_sequences_and_seeds(lm):
     beams = lm.predict(TEXTS[:2], max_new_tokens=5, num_beams=3, num_return_sequences=2)
     assert [type(several) for several in beams] == [Generations, Generations]

@@ -60,6 +60,7 @@ choose_alone = tf.function(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 9), max_size=8), st.integers(0, 2**32 - 1))
 def test_rows_are_chosen_as_if_alone(lengths, seed):
     draw = np.random.default_rng(seed)
@@ -191,6 +192,7 @@ def test_mixed_precision(tmp_path, policy):
     assert {weight.dtype for weight in task.crf.weights} == {tf.float32}
 
 
+@pytest.mark.slow
 def test_words_without_an_order_of_tags(tmp_path):
     records = [{"words": ["Ada", "lives"], "labels": ["NOUN", "VERB"]}] * 4
     task = build_learner("bert", tmp_path, labels=["NOUN", "VERB"], decoding="crf")

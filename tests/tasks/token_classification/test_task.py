@@ -126,6 +126,7 @@ def test_other_labels_make_a_new_head(checkpoints, caplog):
         again.set_labels(names)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(checkpoints):
     def weights(seed):
         task = fresh(checkpoints, labels=["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-X"], seed=seed)
