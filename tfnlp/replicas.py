@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfnlp._backend import tf
+from tfnlp.digests import digest_of, written
 from tfnlp.errors import ArgumentError, DataError, TfnlpError
 from tfnlp.rows import Rows, as_numpy, joined
 
@@ -73,6 +73,12 @@ def is_chief(strategy: Any) -> bool:
 def num_local(strategy: Any) -> int:
     """Return how many replicas this process runs."""
     return 1 if strategy.num_replicas_in_sync == 1 else len(strategy.extended.worker_devices)
+
+
+def refuse_xla(option: str, num_replicas: int) -> None:
+    """Raise `ArgumentError` if an option asks for XLA where there are several replicas."""
+    if num_replicas > 1:
+        raise ArgumentError(f"{option} is for one device: XLA reads no weights of another. Leave it out.")
 
 
 @contextmanager
@@ -158,7 +164,8 @@ def shared_rows(
         made: Rows = as_numpy(make(own))
         return made
     parts = []
-    found = of_all_workers(strategy, (_digest(items), _rows_or_error(make, own, num_owners(items[: bounds[number]]))))
+    mine = _rows_or_error(make, own, num_owners(items[: bounds[number]]))
+    found = of_all_workers(strategy, (digest_of(map(written, items)), mine))
     for worker, (digest, part) in enumerate(found):
         if digest != found[0][0]:
             raise DataError(f"worker {worker} reads other records than worker 0. Give all workers the same data.")
@@ -181,10 +188,6 @@ def _rows_or_error(make: Callable[[Sequence[T]], Rows], items: Sequence[T], star
         logger.exception("this worker can't make rows of its share")
         return f"{type(error).__name__}: {error}"
     return rows._replace(row_to_record=rows.row_to_record + start)
-
-
-def _digest(items: Sequence[Any]) -> bytes:
-    return hashlib.blake2b(repr(items).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def averaged(values: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:

@@ -83,14 +83,14 @@ class Runner(abc.ABC):
         chosen = list(token_batches(sizes, budget or self.budget))
         number, count = workers(self.strategy)
         batches: list[Outputs] = []
-        own = chosen[number::count] or [np.zeros(0, np.int64)]
-        for together in chunked(own, self.num_replicas):
+        shares = [chosen[worker::count] or [np.zeros(0, np.int64)] for worker in range(count)]
+        for together in chunked(shares[number], self.num_replicas):
             batches.extend(self.run_batches(columns, together))
             if advance is not None:
                 advance(sum(map(len, together)))
         if count == 1:
-            return {name: _in_order([outputs[name] for outputs in batches], own) for name in batches[0]}
-        order = [np.concatenate(chosen[worker::count] or [np.zeros(0, np.int64)]) for worker in range(count)]
+            return {name: _in_order([outputs[name] for outputs in batches], shares[0]) for name in batches[0]}
+        order = [np.concatenate(share) for share in shares]
         made = of_all_workers(self.strategy, {name: joined([one[name] for one in batches]) for name in batches[0]})
         return {name: _in_order([one[name] for one in made], order) for name in made[0]}
 

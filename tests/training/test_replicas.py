@@ -113,7 +113,7 @@ def test_workers_share_what_is_tokenized_and_evaluated(name, workers, alone):
     assert sum(one["texts"] for one in found) == expected["records"]  # once, by one worker or the other
     for kind in ("rows", "guessed"):
         assert sum(one[kind] for one in found) == expected[kind]
-        assert all(one[kind] <= 0.7 * expected[kind] for one in found)
+        assert not expected[kind] or all(one[kind] < 0.7 * expected[kind] for one in found)
     assert all(one["rows"] + one["guessed"] > 0 for one in found)
     for one in found:
         compare_histories(one["history"], expected["history"])

@@ -13,7 +13,7 @@ import typer
 from tfnlp.cli.chatting import chat
 from tfnlp.cli.display import show_answers, show_report, stream_texts
 from tfnlp.cli.options import with_options
-from tfnlp.cli.reading import READING, name_of, read_data, read_inputs
+from tfnlp.cli.reading import READING, read_data, read_inputs
 from tfnlp.cli.training import train_app
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ def _evaluate(
         raise tfnlp.ArgumentError(f"--mode says nothing to a {type(task).__name__}.")
     records = read_data(task, data, **reading)
     found = task.evaluate(records) if mode is None else task.evaluate(records, mode=mode)
-    show_report(found, name_of(data))
+    show_report(found, Path(records.path).name)
     if report is not None:
         _write_report(found.to_json(), report)
 
@@ -185,6 +185,6 @@ def demo(
     seed: int = 0,
 ) -> None:
     """Train, evaluate, ask and export a small model, without network or download."""
-    from tfnlp.demo.tour import run
+    from tfnlp.demo.tour import demonstrate
 
-    run(output, seed=seed, say=typer.echo, show_report=show_report, show_answers=show_answers)
+    demonstrate(output, seed=seed, say=typer.echo, show_report=show_report, show_answers=show_answers)

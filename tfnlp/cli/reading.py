@@ -41,12 +41,11 @@ def read_data(task: Any, paths: Sequence[Path], **options: Any) -> Any:
         paths: of files or directories, or patterns.
         options: of the reader, as the command line has them; None: not given.
     """
-    from tfnlp.data import column_files
     from tfnlp.data.files import read_lines
     from tfnlp.errors import ArgumentError
 
     given = {name: value for name, value in options.items() if value is not None}
-    for name in sorted(set(given) - task.layout.options - column_files.OPTIONS):
+    for name in sorted(set(given) - task.layout.options_of_any):
         raise ArgumentError(f"--{name.replace('_', '-')} says nothing about files of a {type(task).__name__}.")
     if "columns" in given:
         is_conllu = given.get("format") == "conllu" or (
@@ -62,11 +61,6 @@ def read_data(task: Any, paths: Sequence[Path], **options: Any) -> Any:
     if "label_names" in given:
         given["label_names"] = list(read_lines(given["label_names"]))
     return task.layout.read_file(paths[0] if len(paths) == 1 else paths, **given)
-
-
-def name_of(paths: Sequence[Path]) -> str:
-    """Return what files are called together."""
-    return paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
 
 
 def read_inputs(file: Path | None) -> Iterator[Any]:

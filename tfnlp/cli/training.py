@@ -16,8 +16,7 @@ import typer
 
 from tfnlp.cli.display import show_report
 from tfnlp.cli.options import options_of, parameter, with_options
-from tfnlp.cli.reading import READING, name_of, read_data
-from tfnlp.data.column_files import OPTIONS
+from tfnlp.cli.reading import READING, read_data
 from tfnlp.paths import address_of
 from tfnlp.tasks.names import TASK_NAMES
 from tfnlp.tasks.settings import WindowSettings
@@ -108,8 +107,8 @@ def _train(
         task.save(target)
     shutil.rmtree(state)
     typer.echo(f"saved to {target}")
-    if dev:
-        show_report(task.evaluate(held_out), name_of(dev))
+    if held_out is not None:
+        show_report(task.evaluate(held_out), Path(held_out.path).name)
 
 
 def _check_state(state: Path, *, resume: bool) -> None:
@@ -140,7 +139,7 @@ def _register(name: str, package: str, class_name: str) -> None:
         of_settings.append(_OWN[name])
     of_recipe = options_of(Recipe, without={option.name for option in of_settings})  # a setting is for training, too
     layout = importlib.import_module(f"tfnlp.tasks.{package}.records").LAYOUT
-    of_reading = [READING[option] for option in READING if option in layout.options | OPTIONS]
+    of_reading = [READING[option] for option in READING if option in layout.options_of_any]
     after = {
         option: inspect.Parameter(
             option, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, typer.Option(help=help_)]

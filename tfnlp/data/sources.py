@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfnlp.data.column_files import reader_of_columns
+from tfnlp.data.column_files import OPTIONS, reader_of_columns
 from tfnlp.data.files import Files, OnError, Record, Records, are_files, is_file, of_several_files
 from tfnlp.errors import ArgumentError, DataError
 
@@ -66,17 +66,23 @@ class Layout:
     pair: Callable[[Any, Any], Record]
     options: frozenset[str] = frozenset()
 
+    @property
+    def options_of_any(self) -> frozenset[str]:
+        """The options that some file of such records takes: the task's own files, or files of named columns."""
+        return self.options | OPTIONS
+
     def read_file(self, path: Files, **options: Any) -> Records:
         """Read files or a directory: by name if they are of named columns, else as the task's own files are read."""
         return of_several_files(self._read_one)(path, **options)
 
     def _read_one(self, path: str | Path, **options: Any) -> Records:
         reader = reader_of_columns(path)
-        unknown = sorted(set(options) - self.options) if reader is None else []
+        if reader is not None:
+            return reader(path, **options)
+        unknown = sorted(set(options) - self.options)
         if unknown:
             raise ArgumentError(f"{path}: such files take no {', '.join(f'`{name}=`' for name in unknown)}.")
-        reader = reader or self.read
-        return reader(path, **options)
+        return self.read(path, **options)
 
 
 def as_source(data: Any, layout: Layout) -> Source:

@@ -72,7 +72,7 @@ def build_classifier(vocabulary: Iterable[str], *, seed: int) -> TokenClassifier
     return TokenClassifier.from_config(config, tokenizer)
 
 
-def run(
+def demonstrate(
     output: Path | None,
     *,
     seed: int,

@@ -18,6 +18,7 @@ from tfnlp.generation.options import RANGES, GenerationOptions
 from tfnlp.generation.search import Asked, Generated, limits_of
 from tfnlp.padding import Side, taken
 from tfnlp.preprocessor import Preprocessor
+from tfnlp.replicas import refuse_xla
 from tfnlp.rows import Column, Rows, as_numpy
 from tfnlp.running import Features, Outputs, Runner
 
@@ -94,8 +95,8 @@ class Generator(Runner):
             DataError: if a prompt is empty, or too long with what is to be made of it.
             ArgumentError: if XLA is asked for where there are several replicas.
         """
-        if self.options.compile and self.num_replicas > 1:
-            raise ArgumentError("`compile=True` is for one device: XLA reads no weights of another. Leave it out.")
+        if self.options.compile:
+            refuse_xla("`compile=True`", self.num_replicas)
         self._check(as_numpy(rows))
         return super().run(rows, **how)
 

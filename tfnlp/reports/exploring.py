@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any
 
 from tfnlp.reports.base import BaseReport, plotting
@@ -116,7 +117,7 @@ class LossReport(BaseReport):
 
     def __str__(self) -> str:
         lines = [
-            "\n".join([f"{number:>8} {loss:>9}", *(f"    {line}" for line in record.split("\n")), f"    -> {answer}"])
+            f"{number:>8} {loss:>9}\n{indent(record, '    ')}\n    -> {answer}"
             for number, loss, record, answer in self.rows()
         ]
         return "\n".join([f"{'record':>8} {'loss':>9}", *lines, self.caption])

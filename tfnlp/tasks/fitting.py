@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +12,13 @@ import numpy as np
 
 from tfnlp._backend import keras, tf
 from tfnlp.data import batches
-from tfnlp.data.files import Record
 from tfnlp.data.row_source import RowSource
 from tfnlp.data.shares import in_shares
 from tfnlp.data.sources import Source
+from tfnlp.digests import digest_of, written
 from tfnlp.errors import ArgumentError, CheckpointError
 from tfnlp.paths import local_path
-from tfnlp.replicas import all_together, is_chief, workers
+from tfnlp.replicas import all_together, is_chief, refuse_xla, workers
 from tfnlp.tasks.settings import precision_of
 from tfnlp.training.callbacks import EpochReport, check_callbacks
 from tfnlp.training.choosing import frozen, rates_by_layer, weights_to_freeze
@@ -177,8 +175,8 @@ def compiled(task: Any, plan: Recipe, steps: int, schedule: Any = None) -> Itera
         steps: batches in an epoch.
         schedule: of the learning rate; None: the recipe's.
     """
-    if plan.jit_compile and task.checkpoint.strategy.num_replicas_in_sync > 1:
-        raise ArgumentError("`jit_compile` is for one device: XLA reads no weights of another. Leave it out.")
+    if plan.jit_compile:
+        refuse_xla("`jit_compile`", task.checkpoint.strategy.num_replicas_in_sync)
     optimizer = plan.build_optimizer(steps, rates_by_layer(task.head, plan.layer_decay), schedule)
     losses = task.loss(plan)
     model = task.training_model(plan.precision)
@@ -203,7 +201,7 @@ def _directory(
 
 def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
-    of_validation = None if validation is None else _digest(map(_written, validation))
+    of_validation = None if validation is None else digest_of(map(written, validation))
     optimizer = None if plan.optimizer is None else keras.optimizers.get(plan.optimizer).get_config()
     labels = None if task.labels is None else task.labels.names
     configuration = None if task.config is None else task.config.to_json_string()
@@ -217,26 +215,13 @@ def _facts(task: Any, plan: Recipe, rows: RowSource, validation: Source | None) 
         "optimizer": optimizer,
         "precision": plan.precision or precision_of(task.settings),
         "network": "transformers" if task.checkpoint.runs_head else None,
-        f"{DIGEST}configuration": _digest([repr(configuration).encode()]),
+        f"{DIGEST}configuration": digest_of([repr(configuration).encode()]),
         "checkpoint": task.checkpoint.origin,
-        f"{DIGEST}training data": _digest(
+        f"{DIGEST}training data": digest_of(
             _bytes_of(array) for chunk in rows for array in tf.nest.flatten(chunk) if array is not None
         ),
         f"{DIGEST}validation data": of_validation,
     }
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    """Return a few letters that are others for other bytes."""
-    found = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        found.update(part)
-    return found.hexdigest()
-
-
-def _written(record: Record) -> bytes:
-    """Write a record down; of what is no plain data, as the picture in another column, its kind."""
-    return json.dumps(record, default=lambda value: type(value).__name__, skipkeys=True).encode()
 
 
 def _bytes_of(array: np.ndarray) -> bytes:
